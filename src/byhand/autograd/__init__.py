@@ -1,0 +1,13 @@
+"""Derivatives as PyTorch's `torch.autograd` gives them: `grad`, `backward`, Jacobians, and checks by differences."""
+
+from byhand.autograd import functional
+from byhand.autograd.functional import hessian, hvp, jacobian, jvp, vjp
+from byhand.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from byhand.core.gradient import backward, grad
+from byhand.core.tape import enable_grad, inference_mode, no_grad, set_grad_enabled
+from byhand.tensor import Tensor as Variable
+
+__all__ = [
+    "GradcheckError", "Variable", "backward", "enable_grad", "functional", "grad", "gradcheck", "gradgradcheck",
+    "hessian", "hvp", "inference_mode", "jacobian", "jvp", "no_grad", "set_grad_enabled", "vjp",
+]  # fmt: skip

@@ -1,0 +1,188 @@
+"""The walk back over the tape. Called by `Tensor.backward` and `byhand.autograd.grad`.
+
+Nodes wait in a heap ordered by serial number, so each is reached after everything computed from it, however long the
+chain is, without recursion and without a pass that sorts first. Rules are fed arrays, or tensors when a graph of the
+backward pass is wanted; nothing else differs. Un-broadcasting happens here, once, for all rules.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from byhand.core import mutation
+from byhand.core.errors import GraphError
+from byhand.core.recorder import result_class
+from byhand.core.tape import Node, mode
+from byhand.core.variable import Variable
+
+ndarray = np.ndarray
+
+# Set by `byhand.ops.shape` and `byhand.ops.elementwise`: an op like all others, which on arrays is its kernel.
+unbroadcast: Callable[..., Any]
+cast: Callable[..., Any]
+
+
+def walk(
+    roots: Iterable[tuple[Node, Any]],
+    *,
+    targets: set[Node] | None = None,
+    create_graph: bool = False,
+    retain_graph: bool = False,
+) -> dict[Node, Any]:
+    """Propagate cotangents from the roots; accumulate at the leaves, or return the gradients of `targets`.
+
+    `roots` pairs nodes with cotangents: arrays, or Variables with `create_graph`.
+    """
+    before, mode.recording = mode.recording, create_graph
+    try:
+        return _walk(roots, targets, create_graph, retain_graph)
+    finally:
+        mode.recording = before
+
+
+def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_graph: bool) -> dict[Node, Any]:
+    grads: dict[Node, Any] = {}
+    heap: list[tuple[int, Node]] = []
+    found: dict[Node, Any] = {}
+    owned: set[Node] = set()
+    push, pop = heapq.heappush, heapq.heappop
+    collect = _tensors if create_graph else _arrays
+    for node, g in roots:
+        if node in grads:
+            grads[node] = grads[node] + g
+        else:
+            grads[node] = g
+            push(heap, (-node.serial, node))
+    needed = None if targets is None else _leading_to(targets, list(grads))
+    clock = mutation.clock
+    while heap:
+        node = pop(heap)[1]
+        g = grads.pop(node)
+        if node.hooks is not None:
+            g = _run_hooks(node, g, create_graph)
+        if targets is not None and node in targets:
+            found[node] = g
+        op = node.op
+        if op is None:
+            if targets is None:
+                _accumulate(node, g, create_graph)
+            continue
+        if node.saved is None:
+            raise GraphError(
+                f"the values saved by {op.name} are gone: backward ran through this graph before; "
+                "pass retain_graph=True to the earlier backward() if you need to walk it twice"
+            )
+        if node.serial < clock.last:
+            mutation.verify(node)
+        for i, source in enumerate(node.inputs):
+            if source is None or (needed is not None and source not in needed):
+                continue
+            found_rule = op.rule(i)
+            if found_rule is None:
+                continue
+            rule, needs = found_rule
+            gx = rule(g, *collect(node, op, needs, i)) if needs else rule(g)
+            if gx.shape != source.shape:
+                gx = unbroadcast(gx, shape=source.shape)
+            if gx.dtype is not source.dtype and gx.dtype != source.dtype:
+                gx = cast(gx, dtype=source.dtype)
+            if source not in grads:
+                # a leaf keeps what it gets, so that must not be someone else's memory
+                if source.op is None and not create_graph and (gx is g or type(gx) is not ndarray or gx.base is not None):
+                    gx = np.array(gx)
+                grads[source] = gx
+                push(heap, (-source.serial, source))
+            elif source in owned:
+                np.add(grads[source], gx, out=grads[source])
+            else:
+                grads[source] = grads[source] + gx
+                if not create_graph and type(grads[source]) is ndarray:
+                    owned.add(source)
+        if not retain_graph:
+            node.saved = None if any([kept is not None for kept in node.saved]) else node.saved
+    return found
+
+
+def _arrays(node: Node, op: Any, needs: tuple[str, ...], i: int) -> list[Any]:
+    """What a rule asks for, as arrays."""
+    return [_value(node, op, name, i) for name in needs]
+
+
+def _tensors(node: Node, op: Any, needs: tuple[str, ...], i: int) -> list[Any]:
+    """What a rule asks for, as tensors in the graph."""
+    made: list[Any] = []
+    for name in needs:
+        if name == "out":
+            made.append(_wrap(node.saved[-1], node))  # type: ignore[index]
+        elif op.variadic and name == op.operands[-1]:
+            first = len(op.operands) - 1
+            pairs = zip(node.saved[first:-1], node.inputs[first:], strict=True)  # type: ignore[index]
+            made.append([_wrap(value, source) for value, source in pairs])
+        elif name in op.operands:
+            position = op.operands.index(name)
+            made.append(_wrap(node.saved[position], node.inputs[position]))  # type: ignore[index]
+        else:
+            made.append(_value(node, op, name, i))
+    return made
+
+
+def _wrap(value: Any, node: Node | None) -> Any:
+    return result_class()(value, node) if isinstance(value, ndarray) else value
+
+
+def _value(node: Node, op: Any, name: str, i: int) -> Any:
+    saved: tuple[Any, ...] = node.saved  # type: ignore[assignment]
+    if name == "out":
+        return saved[-1]
+    if name in op.operands:
+        position = op.operands.index(name)
+        return list(saved[position:-1]) if op.variadic and position == len(op.operands) - 1 else saved[position]
+    if name in node.attrs:
+        return node.attrs[name]
+    if name == "i":
+        return i - (len(op.operands) - 1)
+    if name.endswith("_shapes"):
+        return [None if source is None else source.shape for source in node.inputs[len(op.operands) - 1 :]]
+    source = node.inputs[op.operands.index(name.removesuffix("_shape"))]
+    assert source is not None, f"the rules of {op.name} may ask for the shape of a tracked operand only"
+    return source.shape
+
+
+def _run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
+    tensor = g if isinstance(g, Variable) else result_class()(np.asarray(g))
+    for hook in list(node.hooks or ()):
+        replaced = hook(tensor)
+        if replaced is not None:
+            tensor = replaced
+    return tensor if create_graph else tensor.array
+
+
+def _accumulate(leaf: Node, g: Any, create_graph: bool) -> None:
+    if leaf.grad is None:
+        leaf.grad = g if isinstance(g, Variable) else result_class()(g if type(g) is ndarray else np.array(g))
+    elif create_graph:
+        leaf.grad = leaf.grad + g  # type: ignore[operator]
+    else:
+        array = leaf.grad.array
+        np.add(array, g, out=array)
+        mutation.touch(array, "backward")
+
+
+def _leading_to(targets: set[Node], roots: list[Node]) -> set[Node]:
+    """The nodes from which some target is reached: no rule runs for any other."""
+    seen = set(roots)
+    stack = list(roots)
+    while stack:
+        for source in stack.pop().inputs:
+            if source is not None and source not in seen:
+                seen.add(source)
+                stack.append(source)
+    needed: set[Node] = set()
+    for node in sorted(seen, key=lambda n: n.serial):
+        if node in targets or any(source in needed for source in node.inputs if source is not None):
+            needed.add(node)
+    return needed

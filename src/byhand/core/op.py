@@ -1,0 +1,123 @@
+"""What an op is: one NumPy kernel, one derivative rule for each operand, and facts that others read.
+
+`@op(KIND)` turns a kernel into a function that computes on arrays and records on tensors; `derive` attaches rules.
+Both are called by the modules of `byhand.ops` and by nobody else; `OPS` is the table that everything reads.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from byhand.tensor import Tensor
+
+OPS: dict[str, Op] = {}
+
+# Kinds: what the compiler may do with an op.
+ELEMENTWISE = "elementwise"  # broadcasts, value by value
+REDUCE = "reduce"  # some axes disappear or shrink to 1
+VIEW = "view"  # the same memory under another shape
+MOVE = "move"  # values are copied to other places
+CONTRACT = "contract"  # matrix products
+SCAN = "scan"  # along an axis, each value depends on those before
+OTHER = "other"
+
+Rule = Callable[..., Any]
+Getter = Callable[[Any], Any]
+
+
+class Op:
+    """The definition of one op; every consumer reads this record.
+
+    name      as in messages, drawings and the table
+    kernel    the NumPy function: operands positional, attributes keyword-only
+    kind      one of the kinds above
+    operands  the names of the positional parameters; a last `*name` is variadic
+    rules     for each operand index: the rule and the getters of what it needs
+    ufunc     NumPy's ufunc if the kernel is just that; in-place ops write through its `out=`
+    expects   the shapes an error message names
+    onnx      the operator of the same meaning in ONNX, if there is one
+    """
+
+    def __init__(
+        self, name: str, kernel: Callable[..., Any], kind: str, ufunc: Any, expects: str | None, onnx: str | None
+    ) -> None:
+        parameters = list(inspect.signature(kernel).parameters.values())
+        self.name, self.kernel, self.kind, self.ufunc = name, kernel, kind, ufunc
+        self.expects, self.onnx = expects, onnx
+        self.operands = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        self.attributes = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.rules: dict[int, tuple[Rule, tuple[str, ...]]] = {}
+        self.keeps: dict[tuple[bool, ...], tuple[bool, ...]] = {}
+        # the same for fixed arities, by the bits of which operands are tracked: a list index is 80 ns cheaper
+        self.masks: list[tuple[bool, ...]] = []
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join(self.operands)})>"
+
+    def rule(self, index: int) -> tuple[Rule, tuple[str, ...]] | None:
+        """The rule of operand `index` and the names it needs; all variadic operands share one."""
+        if self.variadic and index >= len(self.operands) - 1:
+            index = len(self.operands) - 1
+        return self.rules.get(index)
+
+    def keep(self, tracked: tuple[bool, ...]) -> tuple[bool, ...]:
+        """Which operands, and last the result, must be kept if those operands are tracked."""
+        found = self.keeps.get(tracked)
+        if found is None:
+            found = self.keeps[tracked] = tuple(self._keep(tracked))
+        return found
+
+    def _keep(self, tracked: tuple[bool, ...]) -> Iterator[bool]:
+        needed: set[str] = set()
+        for index, wanted in enumerate(tracked):
+            rule = self.rule(index) if wanted else None
+            if rule is not None:
+                needed.update(rule[1])
+        for index in range(len(tracked)):
+            name = self.operands[min(index, len(self.operands) - 1)]
+            yield name in needed
+        yield "out" in needed
+
+
+def op(
+    kind: str, *, name: str | None = None, ufunc: Any = None, expects: str | None = None, onnx: str | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
+    """Turn a NumPy kernel into a function that computes on arrays and records on tensors."""
+    from byhand.core.recorder import recorder  # the recorder reads Op; kept apart so that each fits on a page
+
+    def define(kernel: Callable[..., Any]) -> Callable[..., Tensor]:
+        record = Op(name or kernel.__name__, kernel, kind, ufunc, expects, onnx)
+        if record.name in OPS:
+            raise ValueError(f"the table of ops has a {record.name} already")
+        OPS[record.name] = record
+        call = functools.wraps(kernel)(recorder(record))
+        call.op = record  # type: ignore[attr-defined]
+        return call
+
+    return define
+
+
+def derive(function: Callable[..., Any], **rules: Rule) -> None:
+    """Attach derivative rules; a rule's parameter names are exactly what it saves.
+
+    `g` is the incoming gradient, `out` the result, an operand's name its value, `<operand>_shape` its shape, an
+    attribute's name that attribute. Rules of a variadic operand `xs` may also ask for `i`, which one of them is
+    meant, and for `xs_shapes`.
+    """
+    record: Op = function.op  # type: ignore[attr-defined]
+    for operand, rule in rules.items():
+        needs = tuple(n for n in inspect.signature(rule).parameters if n != "g")
+        known = {"out", "i", *record.operands, *record.attributes}
+        known |= {f"{name}_shape" for name in record.operands} | {f"{name}_shapes" for name in record.operands}
+        if not known.issuperset(needs):
+            raise ValueError(f"the rule of {record.name} for {operand} asks for {sorted(set(needs) - known)}")
+        record.rules[record.operands.index(operand)] = rule, needs
+    if not record.variadic:
+        count = len(record.operands)
+        patterns = [tuple(bool(bits >> i & 1) for i in range(count)) for bits in range(2**count)]
+        record.masks[:] = [tuple(record._keep(pattern)) for pattern in patterns]

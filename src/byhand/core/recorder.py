@@ -1,0 +1,240 @@
+"""How a call of an op is recorded: one closure for each arity, written for speed.
+
+`recorder(op)` is called by `byhand.core.op.op`. The bodies repeat themselves on purpose: a shared function on the
+way costs 60 ns a call (of about 500 that recording takes), `isinstance` in front of a slot 10.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from byhand.core.complaint import explain
+from byhand.core.tape import Node, mode, next_serial
+from byhand.core.variable import Variable
+
+if TYPE_CHECKING:
+    from byhand.core.op import Op
+
+ndarray = np.ndarray
+asarray = np.asarray
+new = object.__new__
+
+Result: type[Variable] = Variable  # what ops return; `announce` sets it
+
+
+def announce(result: type[Variable]) -> None:
+    """Make `result` the class of what ops return; called once, by `byhand.tensor`."""
+    global Result
+    Result = result
+
+
+def result_class() -> type[Variable]:
+    """The class of what ops return."""
+    return Result
+
+
+def recorder(op: Op) -> Callable[..., Any]:
+    """The function that computes on arrays and records on tensors, fitting the arity of `op`."""
+    if op.kind == "view":
+        return _view(op)
+    if len(op.operands) == 1 and not op.variadic:
+        return _unary_attrs(op) if op.attributes else _unary(op)
+    if len(op.operands) == 2 and not op.variadic and not op.attributes:
+        return _binary(op)
+    return _nary(op)
+
+
+def _unary(op: Op) -> Callable[..., Any]:
+    kernel, rules, masks = op.kernel, op.rules, op.masks
+    attrs: dict[str, Any] = {}
+
+    def call(x: Any) -> Any:
+        if not isinstance(x, Variable):
+            return kernel(x)
+        array = x.array
+        try:
+            out = kernel(array)
+        except Exception as error:
+            raise explain(op, error, (x,), attrs) from error
+        if type(out) is not ndarray:
+            out = asarray(out)
+        result = new(Result)
+        result.array = out
+        result.source = result.views = None
+        if x.node is None or not rules or not mode.recording:
+            result.node = None
+            return result
+        keep_x, keep_out = masks[1]
+        result.node = node = new(Node)
+        node.op = op
+        node.inputs = (x.node,)
+        node.saved = (array if keep_x else None, out if keep_out else None)
+        node.attrs = attrs
+        node.serial = next_serial()
+        node.shape = out.shape
+        node.dtype = out.dtype
+        node.grad = node.hooks = None
+        return result
+
+    return call
+
+
+def _unary_attrs(op: Op) -> Callable[..., Any]:
+    kernel, rules, masks = op.kernel, op.rules, op.masks
+
+    def call(x: Any, **attrs: Any) -> Any:
+        if not isinstance(x, Variable):
+            return kernel(x, **attrs)
+        array = x.array
+        try:
+            out = kernel(array, **attrs)
+        except Exception as error:
+            raise explain(op, error, (x,), attrs) from error
+        if type(out) is not ndarray:
+            out = asarray(out)
+        result = new(Result)
+        result.array = out
+        result.source = result.views = None
+        if x.node is None or not rules or not mode.recording:
+            result.node = None
+            return result
+        keep_x, keep_out = masks[1]
+        result.node = node = new(Node)
+        node.op = op
+        node.inputs = (x.node,)
+        node.saved = (array if keep_x else None, out if keep_out else None)
+        node.attrs = attrs
+        node.serial = next_serial()
+        node.shape = out.shape
+        node.dtype = out.dtype
+        node.grad = node.hooks = None
+        return result
+
+    return call
+
+
+def _binary(op: Op) -> Callable[..., Any]:
+    kernel, rules, masks = op.kernel, op.rules, op.masks
+    attrs: dict[str, Any] = {}
+
+    def call(x: Any, y: Any) -> Any:
+        if isinstance(x, Variable):
+            a, nx = x.array, x.node
+            if isinstance(y, Variable):
+                b, ny = y.array, y.node
+            else:
+                b, ny = y, None
+        elif isinstance(y, Variable):
+            a, nx, b, ny = x, None, y.array, y.node
+        else:
+            return kernel(x, y)
+        try:
+            out = kernel(a, b)
+        except Exception as error:
+            raise explain(op, error, (x, y), attrs) from error
+        if type(out) is not ndarray:
+            out = asarray(out)
+        result = new(Result)
+        result.array = out
+        result.source = result.views = None
+        if (nx is None and ny is None) or not rules or not mode.recording:
+            result.node = None
+            return result
+        keep_x, keep_y, keep_out = masks[(nx is not None) + 2 * (ny is not None)]
+        result.node = node = new(Node)
+        node.op = op
+        node.inputs = (nx, ny)
+        node.saved = (a if keep_x else None, b if keep_y else None, out if keep_out else None)
+        node.attrs = attrs
+        node.serial = next_serial()
+        node.shape = out.shape
+        node.dtype = out.dtype
+        node.grad = node.hooks = None
+        return result
+
+    return call
+
+
+def _nary(op: Op) -> Callable[..., Any]:
+    kernel, rules = op.kernel, op.rules
+
+    def call(*operands: Any, **attrs: Any) -> Any:
+        nodes = [x.node if isinstance(x, Variable) else None for x in operands]
+        arrays = [x.array if isinstance(x, Variable) else x for x in operands]
+        recorded = False
+        for x in operands:
+            if isinstance(x, Variable):
+                recorded = True
+                break
+        if not recorded:
+            return kernel(*operands, **attrs)
+        try:
+            out = kernel(*arrays, **attrs)
+        except Exception as error:
+            raise explain(op, error, operands, attrs) from error
+        if type(out) is not ndarray:
+            out = asarray(out)
+        result = new(Result)
+        result.array = out
+        result.source = result.views = None
+        result.node = None
+        if rules and mode.recording:
+            for node in nodes:
+                if node is not None:
+                    result.node = record(op, nodes, arrays, out, attrs)
+                    break
+        return result
+
+    return call
+
+
+def record(op: Op, nodes: list[Node | None], arrays: list[Any], out: Any, attrs: dict[str, Any]) -> Node:
+    """The node of a call whose operands have these nodes and arrays."""
+    tracked = tuple([node is not None for node in nodes])
+    keep = op.keep(tracked)
+    node = new(Node)
+    node.op = op
+    node.inputs = tuple(nodes)
+    saved = [array if kept else None for array, kept in zip(arrays, keep, strict=False)]
+    saved.append(out if keep[-1] else None)
+    node.saved = tuple(saved)
+    node.attrs = attrs
+    node.serial = next_serial()
+    node.shape = out.shape
+    node.dtype = out.dtype
+    node.grad = node.hooks = None
+    return node
+
+
+def _view(op: Op) -> Callable[..., Any]:
+    """A view also remembers what it looks at, so that in-place changes of either reach the other's gradient."""
+    record = _unary_attrs(op)
+
+    def call(x: Any, **attrs: Any) -> Any:
+        result = record(x, **attrs)
+        if isinstance(x, Variable) and mode.recording and _shares(x.array, result.array):
+            link(x, op, attrs, result)
+        return result
+
+    return call
+
+
+def _shares(array: np.ndarray[Any, Any], view: np.ndarray[Any, Any]) -> bool:
+    """Whether `view` looks at the memory of `array`: a reshape of scattered memory is a copy."""
+    base = view.base
+    return base is not None and (base is array or base is array.base or np.may_share_memory(array, view))
+
+
+def link(parent: Variable, op: Op, attrs: dict[str, Any], view: Variable) -> None:
+    """Remember that `view` = `op`(`parent`) shares its memory."""
+    view.source = (parent, op, attrs)
+    views = parent.views
+    if views is None:
+        views = parent.views = []
+    elif len(views) >= 32 and len(views) & (len(views) - 1) == 0:  # 32, 64, …: drop those that died
+        views[:] = [v for v in views if v() is not None]
+    views.append(weakref.ref(view))

@@ -1,0 +1,277 @@
+"""Functions that make tensors: from data, of constants, ranges, and at random. Re-exported by `byhand`.
+
+Python floats become float32, integers int64, booleans bool; NumPy arrays keep their dtype. `requires_grad=True` makes
+a leaf that gathers a gradient. `device` is taken so that PyTorch code runs, and must be the CPU.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from byhand.core.errors import DtypeError, ShapeError, UsageError
+from byhand.core.generator import Generator
+from byhand.core.variable import Array
+from byhand.core.dtypes import check_device, get_default_dtype, resolve
+from byhand.ops import random
+from byhand.ops.axes import shape_of
+from byhand.tensor import Tensor
+
+
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor with a copy of the data: numbers, nested lists, arrays or tensors.
+
+    Raises ShapeError for ragged lists and DtypeError for what is not numeric.
+
+    >>> import byhand
+    >>> byhand.tensor([[1, 2], [3, 4]]).dtype
+    dtype('int64')
+    """
+    check_device(device)
+    return _leaf(np.array(_array(data, dtype)), requires_grad)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """A tensor of the data, sharing its memory where it is an array or tensor of that dtype."""
+    check_device(device)
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype)
+    return Tensor(_array(data, dtype))
+
+
+asarray = as_tensor
+
+
+def from_numpy(array: Array) -> Tensor:
+    """A tensor that shares the memory of a NumPy array."""
+    if not isinstance(array, np.ndarray):
+        raise UsageError(f"from_numpy takes a NumPy array, not {type(array).__name__}; use tensor(…)")
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(f"from_numpy: a tensor cannot hold {array.dtype}")
+    return Tensor(array)
+
+
+def from_dlpack(array: Any) -> Tensor:
+    """A tensor that shares the memory of any object with `__dlpack__`."""
+    return Tensor(np.from_dlpack(array))
+
+
+def _array(data: Any, dtype: Any) -> Array:
+    wanted = None if dtype is None else resolve(dtype)
+    if isinstance(data, Tensor):
+        return data.array if wanted is None else data.array.astype(wanted, copy=False)
+    if isinstance(data, (list, tuple)) and any(isinstance(x, Tensor) for x in data):
+        data = [x.array if isinstance(x, Tensor) else x for x in data]
+    try:
+        array = np.asarray(data, dtype=wanted)
+    except ValueError as error:
+        if "inhomogeneous" in str(error):
+            raise ShapeError(f"tensor: rows of different lengths do not make a tensor: {error}") from error
+        raise DtypeError(f"tensor: these values are no {wanted or 'numbers'}: {error}") from error
+    except TypeError as error:
+        raise DtypeError(f"tensor: these values are no {wanted or 'numbers'}: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(f"tensor: a tensor holds numbers and booleans, not {array.dtype} (from {_short(data)})")
+    if wanted is None and array.dtype == np.float64 and not isinstance(data, (np.ndarray, np.generic)) and not _holds_arrays(data):
+        array = array.astype(get_default_dtype())
+    return array
+
+
+def _holds_arrays(data: Any) -> bool:
+    """Whether nested lists hold NumPy values, whose dtype then counts."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return isinstance(data, (np.ndarray, np.generic))
+
+
+def _short(data: Any) -> str:
+    text = repr(data)
+    return text if len(text) < 60 else text[:57] + "..."
+
+
+def _leaf(array: Array, requires_grad: bool) -> Tensor:
+    made = Tensor(array)
+    return made.requires_grad_() if requires_grad else made
+
+
+def _made(array: Array, device: Any, requires_grad: bool) -> Tensor:
+    check_device(device)
+    return _leaf(array, requires_grad)
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros of this shape."""
+    return _made(np.zeros(shape_of(size), resolve(dtype)), device, requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones of this shape."""
+    return _made(np.ones(shape_of(size), resolve(dtype)), device, requires_grad)
+
+
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of this shape whose values are whatever was in memory."""
+    return _made(np.empty(shape_of(size), resolve(dtype)), device, requires_grad)
+
+
+def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """This value everywhere; its own type decides the dtype unless one is given."""
+    value = fill_value.array if isinstance(fill_value, Tensor) else fill_value
+    kind = _array(value, None).dtype if dtype is None else resolve(dtype)
+    return _made(np.full(shape_of((size,)), value, kind), device, requires_grad)
+
+
+def _like(x: Any, dtype: Any) -> np.dtype[Any]:
+    return x.dtype if dtype is None else resolve(dtype)
+
+
+def zeros_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros in the shape and dtype of another tensor."""
+    return _made(np.zeros(input.shape, _like(input, dtype)), device, requires_grad)
+
+
+def ones_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones in the shape and dtype of another tensor."""
+    return _made(np.ones(input.shape, _like(input, dtype)), device, requires_grad)
+
+
+def empty_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """An unfilled tensor in the shape and dtype of another."""
+    return _made(np.empty(input.shape, _like(input, dtype)), device, requires_grad)
+
+
+def full_like(
+    input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """One value in the shape and dtype of another tensor."""
+    return _made(np.full(input.shape, fill_value, _like(input, dtype)), device, requires_grad)
+
+
+def arange(
+    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """start, start + step, … up to but without end; from 0 if only one number is given.
+
+    >>> import byhand
+    >>> byhand.arange(3)
+    tensor([0, 1, 2])
+    """
+    if end is None:
+        start, end = 0, start
+    numbers = [x.item() if isinstance(x, Tensor) else x for x in (start, end, step)]
+    if numbers[2] == 0:
+        raise UsageError("arange: step must not be 0")
+    array = np.arange(*numbers)
+    if dtype is not None or array.dtype.kind == "f":
+        array = array.astype(resolve(dtype))
+    return _made(array, device, requires_grad)
+
+
+def linspace(
+    start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`steps` equally spaced values from start to end, both included."""
+    return _made(np.linspace(start, end, steps, dtype=resolve(dtype)), device, requires_grad)
+
+
+def logspace(
+    start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """`steps` values from base^start to base^end, with equal ratios."""
+    return _made(np.logspace(start, end, steps, base=base, dtype=resolve(dtype)), device, requires_grad)
+
+
+def eye(
+    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Ones on the diagonal, zeros elsewhere."""
+    return _made(np.eye(n, m, dtype=resolve(dtype)), device, requires_grad)
+
+
+def tril_indices(row: int, col: int, offset: int = 0) -> Tensor:
+    """The (row, column) indices of the lower triangle, (2, n)."""
+    return Tensor(np.stack(np.tril_indices(row, offset, col)))
+
+
+def triu_indices(row: int, col: int, offset: int = 0) -> Tensor:
+    """The (row, column) indices of the upper triangle, (2, n)."""
+    return Tensor(np.stack(np.triu_indices(row, offset, col)))
+
+
+# at random
+
+
+def rand(
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Uniform values of [0, 1)."""
+    return _made(random.uniform(shape_of(size), resolve(dtype), generator), device, requires_grad)
+
+
+def randn(
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Values of the standard normal distribution."""
+    return _made(random.standard_normal(shape_of(size), resolve(dtype), generator), device, requires_grad)
+
+
+def rand_like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Uniform values of [0, 1) in the shape and dtype of another tensor."""
+    return _leaf(random.uniform(input.shape, _like(input, dtype)), requires_grad)
+
+
+def randn_like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Standard normal values in the shape and dtype of another tensor."""
+    return _leaf(random.standard_normal(input.shape, _like(input, dtype)), requires_grad)
+
+
+def randint(
+    low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
+    device: Any = None,
+) -> Tensor:  # fmt: skip
+    """Integers from low (0 if left out) to high − 1: `randint(10, (3,))` or `randint(2, 10, (3,))`."""
+    if size is None:
+        low, high, size = 0, low, high
+    kind = None if dtype is None else resolve(dtype)
+    return _made(random.integers(low, high, shape_of((size,)), kind, generator), device, False)
+
+
+def randint_like(input: Any, low: int, high: int | None = None) -> Tensor:
+    """Integers from low (0 if left out) to high − 1 in the shape and dtype of another tensor."""
+    first, last = (0, low) if high is None else (low, high)
+    return Tensor(random.integers(first, last, input.shape, input.dtype))
+
+
+def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
+    """0 … n − 1 in random order."""
+    array = random.permutation(n, generator)
+    return _made(array if dtype is None else array.astype(resolve(dtype)), device, False)
+
+
+def normal(
+    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None
+) -> Tensor:
+    """Values of normal distributions with these means and standard deviations, numbers or tensors."""
+    if size is None:
+        size = np.broadcast_shapes(np.shape(getattr(mean, "array", mean)), np.shape(getattr(std, "array", std)))
+    drawn = random.standard_normal(shape_of((size,)), resolve(dtype), generator)
+    made = Tensor(drawn) * std + mean
+    return made.detach()
+
+
+def scalar_tensor(value: Any, *, dtype: Any = None) -> Tensor:
+    """A tensor without axes."""
+    return tensor(value, dtype=resolve(dtype))
+
+
+def is_tensor(obj: object) -> bool:
+    """Whether it is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def numel(input: Any) -> int:
+    """How many values a tensor has."""
+    return math.prod(input.shape)

@@ -1,0 +1,145 @@
+"""A reader of pickles that builds NumPy arrays and nothing else. Called by `mnist_pkl` and `cifar10`.
+
+A pickle is a program: Python's own reader imports and calls whatever it names. Here every name but the few that NumPy
+writes is refused, and those few lead to the small classes below, so that not even NumPy's own reconstruction, which
+trusts its input, sees anything of the file before it was checked.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from byhand.core.errors import DataError
+from byhand.data.datasets.folder import read
+
+PLAIN = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
+DEEPEST = 4
+
+
+def read_pickle(path: Path) -> Any:
+    """The tuples, lists, dicts, numbers, strings and arrays in a pickle, gzipped or not, of Python 2 or 3.
+
+    Raises DataError if the file is missing or damaged, or asks for anything but those; nothing of it is executed.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    return unpickled(read(path), path)
+
+
+def unpickled(data: bytes, where: Path | str) -> Any:
+    """What `read_pickle` returns, from the bytes of the pickle; `where` names it in errors."""
+    try:
+        return _resolved(_Reader(io.BytesIO(data), encoding="bytes").load(), {})
+    except _Refused as error:
+        raise DataError(f"{where} was refused: {error}. Only NumPy arrays are read from pickles here") from error
+    except Exception as error:  # damaged pickles raise nearly anything
+        raise DataError(f"{where} is not a pickle of arrays, or is damaged: {error!r}; get it again") from error
+
+
+class _Refused(Exception):
+    """The pickle asks for something else than an array."""
+
+
+class _Dtype:
+    """Stands for `numpy.dtype` while a pickle is read: a code of a plain number and its byte order."""
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        self.code = code.decode("ascii") if isinstance(code, bytes) else code
+        if not isinstance(self.code, str) or not PLAIN.fullmatch(self.code):
+            raise _Refused(f"its array has the dtype {code!r}, which is no plain number")
+
+    def __setstate__(self, state: Any) -> None:
+        order = state[1].decode("ascii") if isinstance(state[1], bytes) else state[1]
+        if order not in ("<", ">", "|", "="):
+            raise _Refused(f"its dtype has the byte order {order!r}")
+        self.code = order + self.code.lstrip("<>|=")
+
+
+class _Array:
+    """Stands for `numpy.ndarray` while a pickle is read."""
+
+    value: NDArray[Any]
+
+    def __setstate__(self, state: Any) -> None:
+        self.fill(*state[-4:])  # a version number may stand before
+
+    def fill(self, shape: Any, dtype: Any, fortran: Any, data: Any) -> None:
+        if not isinstance(dtype, _Dtype) or not all(isinstance(n, int) and n >= 0 for n in shape):
+            raise _Refused("its array has no plain shape and dtype")
+        if isinstance(data, str):  # bytes that a Python 2 wrote as text
+            data = data.encode("latin1")
+        if not isinstance(data, bytes | bytearray):
+            raise _Refused("its array holds objects, not numbers")
+        kind = np.dtype(dtype.code)
+        if math.prod(shape) * kind.itemsize != len(data):
+            raise _Refused(f"its array of shape {shape} and dtype {kind} has {len(data)} bytes")
+        array = np.frombuffer(data, kind).reshape(shape, order="F" if fortran else "C")
+        self.value = array.astype(kind.newbyteorder("="), copy=False)
+
+
+def _reconstruct(*_: Any) -> _Array:
+    return _Array()
+
+
+def _from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> _Array:
+    """How protocol 5 writes a contiguous array."""
+    array = _Array()
+    array.fill(shape, dtype, order == "F", data)
+    return array
+
+
+def _scalar(dtype: Any, data: Any) -> _Array:
+    array = _Array()
+    array.fill((), dtype, False, data)
+    return array
+
+
+def _encode(text: Any, encoding: Any = "latin1") -> bytes:
+    """How protocol 2 of Python 3 writes bytes."""
+    if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
+        raise _Refused("it encodes something else than bytes")
+    return text.encode("latin1")
+
+
+NAMES: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Dtype,
+    ("_codecs", "encode"): _encode,
+    **{(f"numpy.{core}.multiarray", "_reconstruct"): _reconstruct for core in ("core", "_core")},
+    **{(f"numpy.{core}.multiarray", "scalar"): _scalar for core in ("core", "_core")},
+    **{(f"numpy.{core}.numeric", "_frombuffer"): _from_buffer for core in ("core", "_core")},
+}
+
+
+class _Reader(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return NAMES[module, name]
+        except KeyError:
+            raise _Refused(f"it asks for {module}.{name}") from None
+
+
+def _resolved(value: Any, seen: dict[int, Any], depth: int = 0) -> Any:
+    """The same with arrays in the places of their stand-ins; no container is walked twice."""
+    if isinstance(value, _Array):
+        return value.value
+    if not isinstance(value, tuple | list | dict):
+        return value
+    if depth > DEEPEST:
+        raise _Refused("it is nested too deeply")
+    if id(value) not in seen:
+        parts = value.values() if isinstance(value, dict) else value
+        inner = [_resolved(part, seen, depth + 1) for part in parts]
+        if isinstance(value, dict):
+            seen[id(value)] = dict(zip(value, inner, strict=True))
+        else:
+            seen[id(value)] = tuple(inner) if isinstance(value, tuple) else inner
+    return seen[id(value)]

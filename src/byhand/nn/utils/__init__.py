@@ -1,0 +1,15 @@
+"""PyTorch's path `nn.utils`: clipping gradients, and parameters as one vector. Called by training loops."""
+
+from __future__ import annotations
+
+from byhand.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
+from byhand.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
+
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
+    "parameters_to_vector",
+    "vector_to_parameters",
+]

@@ -1,0 +1,221 @@
+"""Activations: one op and one rule each, of the courses and then some. Called by `nn.functional` and the layers.
+
+Where a rule can be written with the result alone, it is: then the input need not be kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from byhand.core.dtypes import resolve
+from byhand.core.errors import UsageError
+from byhand.core.op import ELEMENTWISE, OTHER, derive, op
+from byhand.core.variable import Array
+from byhand.ops import elementwise as e
+from byhand.ops.axes import either, one
+from byhand.ops.reduce import sum_over
+from byhand.ops.special import erf
+
+
+@op(ELEMENTWISE, onnx="Relu")
+def relu(x: Array) -> Array:
+    """max(x, 0)"""
+    return np.maximum(x, 0)
+
+
+@op(ELEMENTWISE, name="leaky_relu", onnx="LeakyRelu")
+def leaky(x: Array, *, slope: float) -> Array:
+    """x where x > 0, else slope · x"""
+    return np.where(x > 0, x, slope * x)
+
+
+@op(ELEMENTWISE, onnx="Sigmoid")
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + e⁻ˣ)"""
+    with np.errstate(over="ignore"):  # e⁻ˣ = ∞ is no error here: 1/∞ is the right answer
+        return 1 / (1 + np.exp(-x))
+
+
+@op(ELEMENTWISE)
+def logsigmoid(x: Array) -> Array:
+    """ln(1 / (1 + e⁻ˣ)) = min(x, 0) − ln(1 + e^(−|x|))"""
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+
+
+@op(ELEMENTWISE, name="softplus", onnx="Softplus")
+def softened(x: Array, *, beta: float, threshold: float) -> Array:
+    """ln(1 + e^(βx)) / β, and x itself where βx > threshold"""
+    return np.where(beta * x > threshold, x, np.log1p(np.exp(np.minimum(beta * x, threshold))) / beta)
+
+
+@op(ELEMENTWISE, name="elu", onnx="Elu")
+def exponential_linear(x: Array, *, alpha: float, scale: float, rate: float) -> Array:
+    """scale · x where x > 0, else scale · α (e^(rate·x) − 1)"""
+    return np.where(x > 0, scale * x, scale * alpha * np.expm1(np.minimum(rate * x, 0)))
+
+
+@op(ELEMENTWISE, onnx="Gelu")
+def gelu(x: Array) -> Array:
+    """x Φ(x), with the normal distribution's Φ(x) = (1 + erf(x / √2)) / 2"""
+    return 0.5 * x * (1 + erf(x * 0.7071067811865476))
+
+
+@op(ELEMENTWISE)
+def gelu_tanh(x: Array) -> Array:
+    """x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2"""
+    return 0.5 * x * (1 + np.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+
+
+@op(ELEMENTWISE)
+def silu(x: Array) -> Array:
+    """x / (1 + e⁻ˣ)"""
+    with np.errstate(over="ignore"):
+        return x / (1 + np.exp(-x))
+
+
+@op(ELEMENTWISE, onnx="Mish")
+def mish(x: Array) -> Array:
+    """x tanh(ln(1 + eˣ))"""
+    return x * np.tanh(np.logaddexp(0, x))
+
+
+@op(ELEMENTWISE, onnx="Softsign")
+def softsign(x: Array) -> Array:
+    """x / (1 + |x|)"""
+    return x / (1 + np.abs(x))
+
+
+@op(ELEMENTWISE, onnx="HardSigmoid")
+def hardsigmoid(x: Array) -> Array:
+    """x / 6 + 1/2 within 0 and 1"""
+    return np.clip(x + 3, 0, 6) / 6
+
+
+@op(ELEMENTWISE, onnx="HardSwish")
+def hardswish(x: Array) -> Array:
+    """x · hardsigmoid(x)"""
+    return x * (np.clip(x + 3, 0, 6) / 6)
+
+
+@op(ELEMENTWISE, name="hardtanh")
+def clipped(x: Array, *, low: float, high: float) -> Array:
+    """x within low and high; at the bounds the derivative is 0"""
+    return np.clip(x, low, high)
+
+
+@op(ELEMENTWISE, name="hardshrink")
+def hard_shrunk(x: Array, *, limit: float) -> Array:
+    """x, and 0 where |x| ≤ limit"""
+    return np.where(np.abs(x) > limit, x, 0)
+
+
+@op(ELEMENTWISE, name="softshrink")
+def soft_shrunk(x: Array, *, limit: float) -> Array:
+    """x moved towards 0 by limit, and 0 where |x| ≤ limit"""
+    return np.where(x > limit, x - limit, np.where(x < -limit, x + limit, 0))
+
+
+@op(ELEMENTWISE, name="threshold")
+def thresholded(x: Array, *, limit: float, value: float) -> Array:
+    """x where x > limit, else value"""
+    return np.where(x > limit, x, value)
+
+
+@op(OTHER, name="softmax", onnx="Softmax")
+def normalized_exp(x: Array, *, axis: int) -> Array:
+    """eˣ / Σ eˣ along an axis"""
+    out = np.exp(x - x.max(axis=axis, keepdims=True))
+    out /= out.sum(axis=axis, keepdims=True)
+    return out
+
+
+@op(OTHER, name="log_softmax", onnx="LogSoftmax")
+def log_normalized(x: Array, *, axis: int) -> Array:
+    """x − ln Σ eˣ along an axis"""
+    out = x - x.max(axis=axis, keepdims=True)
+    out -= np.log(np.exp(out).sum(axis=axis, keepdims=True))
+    return out
+
+
+def sigmoid_slope(x: Any) -> Any:
+    """σ(x) (1 − σ(x))"""
+    s = sigmoid(x)
+    return s * (1 - s)
+
+
+def _silu_rule(g: Any, x: Any) -> Any:
+    s = sigmoid(x)
+    return g * (s * (1 + x * (1 - s)))
+
+
+def _gelu_rule(g: Any, x: Any) -> Any:
+    density = 0.3989422804014327 * e.exp(-0.5 * x * x)
+    return g * (0.5 * (1 + erf(x * 0.7071067811865476)) + x * density)
+
+
+def _gelu_tanh_rule(g: Any, x: Any) -> Any:
+    bent = e.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))
+    slope = 0.7978845608028654 * (1 + 0.134145 * x * x)
+    return g * (0.5 * (1 + bent) + 0.5 * x * (1 - bent * bent) * slope)
+
+
+def _mish_rule(g: Any, x: Any) -> Any:
+    bent = e.tanh(e.logaddexp(x, 0.0 * x))
+    return g * (bent + x * (1 - bent * bent) * sigmoid(x))
+
+
+derive(relu, x=lambda g, out: g * (out > 0))
+derive(leaky, x=lambda g, x, slope: e.select(x > 0, g, slope * g))
+derive(sigmoid, x=lambda g, out: g * (out * (1 - out)))
+derive(logsigmoid, x=lambda g, x: g * sigmoid(-x))
+derive(softened, x=lambda g, x, beta, threshold: g * e.select(beta * x > threshold, 1, sigmoid(beta * x)))
+derive(
+    exponential_linear,
+    x=lambda g, x, alpha, scale, rate: (
+        g * e.select(x > 0, scale, (scale * alpha * rate) * e.exp(rate * e.select(x > 0, 0, x)))
+    ),
+)
+derive(gelu, x=_gelu_rule)
+derive(gelu_tanh, x=_gelu_tanh_rule)
+derive(silu, x=_silu_rule)
+derive(mish, x=_mish_rule)
+derive(softsign, x=lambda g, x: g / e.square(1 + e.abs(x)))
+derive(hardsigmoid, x=lambda g, x: g * ((x > -3) & (x < 3)) / 6)
+derive(hardswish, x=lambda g, x: g * e.select(x <= -3, 0, e.select(x >= 3, 1, x / 3 + 0.5)))
+derive(clipped, x=lambda g, x, low, high: g * ((x > low) & (x < high)))
+derive(hard_shrunk, x=lambda g, out: g * (out != 0))
+derive(soft_shrunk, x=lambda g, out: g * (out != 0))
+derive(thresholded, x=lambda g, x, limit: g * (x > limit))
+derive(
+    normalized_exp, x=lambda g, out, axis: out * (g - sum_over(g * out, axis=(axis,), keepdims=True))
+)
+derive(
+    log_normalized,
+    x=lambda g, out, axis: g - e.exp(out) * sum_over(g, axis=(axis,), keepdims=True),
+)
+
+
+def softmax(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Any:
+    """eˣ / Σ eˣ along an axis: what is left sums to 1.
+
+    >>> import byhand
+    >>> byhand.softmax(byhand.tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    x = x if dtype is None else e.cast(x, dtype=resolve(dtype))
+    return normalized_exp(x, axis=_chosen(dim, axis, x.ndim, "softmax"))
+
+
+def log_softmax(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Any:
+    """x − ln Σ eˣ along an axis; safer and faster than the logarithm of softmax."""
+    x = x if dtype is None else e.cast(x, dtype=resolve(dtype))
+    return log_normalized(x, axis=_chosen(dim, axis, x.ndim, "log_softmax"))
+
+
+def _chosen(dim: int | None, axis: int | None, ndim: int, name: str) -> int:
+    chosen = either(dim, axis, "dim and axis")
+    if chosen is None:
+        raise UsageError(f"{name}: say along which axis, for example dim=-1 or dim=1 for rows of logits")
+    return one(chosen, ndim, name)

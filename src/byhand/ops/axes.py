@@ -1,0 +1,70 @@
+"""Axes and shapes as users write them, resolved to what is recorded: non-negative ints in order, complete shapes.
+
+Called by the public functions of `byhand.ops`. Both of PyTorch's and NumPy's keywords arrive here (`dim`, `axis`).
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from byhand.core.errors import DomainError, ShapeError, UsageError
+
+Axes = tuple[int, ...]
+
+
+def either(first: Any, second: Any, names: str, default: Any = None) -> Any:
+    """The one of two aliases that was given."""
+    if second is None:
+        return default if first is None else first
+    if first is not None and first is not default:
+        raise UsageError(f"{names} mean the same thing: give one of them")
+    return second
+
+
+def one(axis: Any, ndim: int, name: str) -> int:
+    """One axis, counted from the front; raises DomainError if there is no such axis."""
+    try:
+        value = operator.index(axis)
+    except TypeError:
+        raise UsageError(f"{name}: dim is an integer, not {axis!r}") from None
+    limit = max(ndim, 1)  # a scalar has the axes 0 and -1, as in PyTorch
+    if not -limit <= value < limit:
+        raise DomainError(f"{name}: there is no axis {value} in a tensor of {ndim} axes (allowed: {-limit} to {limit - 1})")
+    return value % limit
+
+
+def many(axis: Any, ndim: int, name: str) -> Axes:
+    """Several axes, sorted; None and () mean all of them."""
+    if axis is None:
+        return tuple(range(ndim))
+    if isinstance(axis, Iterable):
+        axes = tuple(sorted(one(a, ndim, name) for a in axis))
+        if len(set(axes)) < len(axes):
+            raise UsageError(f"{name}: an axis is named twice in dim={tuple(axis)}")
+        return axes if ndim else ()
+    return (one(axis, ndim, name),) if ndim else ()
+
+
+def shape_of(sizes: Sequence[Any]) -> tuple[int, ...]:
+    """The shape in f(2, 3), f((2, 3)) or f([2, 3])."""
+    if len(sizes) == 1 and not hasattr(sizes[0], "__index__"):
+        sizes = tuple(sizes[0])
+    return tuple(operator.index(n) for n in sizes)
+
+
+def completed(shape: tuple[int, ...], size: int, name: str, old: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape with its -1 worked out; raises ShapeError if it does not hold `size` values."""
+    unknown = shape.count(-1)
+    known = math.prod(n for n in shape if n != -1)
+    if unknown > 1 or any(n < -1 for n in shape):
+        raise ShapeError(f"{name}: at most one size of {shape} may be -1, and none lower")
+    if unknown:
+        if known == 0 or size % known:
+            raise ShapeError(f"{name}: {size} values of shape {old} do not fill {shape}: {size} is no multiple of {known}")
+        return tuple(size // known if n == -1 else n for n in shape)
+    if known != size:
+        raise ShapeError(f"{name}: shape {old} has {size} values, shape {shape} would hold {known}")
+    return shape

@@ -1,0 +1,272 @@
+"""Reading by index, in all of NumPy's and PyTorch's forms, and adding back by index, which is its gradient.
+
+`getitem` sorts an index into basic parts (a view) and arrays (a copy); gather and scatter work along one axis.
+Writing by index (`x[i] = v`) is in `inplace`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from byhand.core.errors import DomainError, DtypeError, ShapeError
+from byhand.core.op import MOVE, VIEW, derive, op
+from byhand.core.variable import Array, Variable
+from byhand.ops import elementwise as e
+from byhand.ops.axes import one
+from byhand.ops.views import expanded, narrowed, reshaped
+
+Index = tuple[Any, ...]
+
+
+class Slot:
+    """Where in an index an array stands; the arrays are operands of the op."""
+
+    def __repr__(self) -> str:
+        return "·"
+
+
+SLOT = Slot()
+
+
+def filled(index: Index, arrays: Sequence[Any]) -> Index:
+    """The index with its arrays put back."""
+    rest = iter(arrays)
+    return tuple(next(rest) if part is SLOT else part for part in index)
+
+
+@op(VIEW, name="getitem", onnx="Slice")
+def sliced(x: Array, *, index: Index) -> Array:
+    """x[index] for integers, slices, None and ...: a view"""
+    return x[index]
+
+
+@op(MOVE, name="index", onnx="GatherND")
+def indexed(x: Array, *arrays: Array, index: Index) -> Array:
+    """x[index] where some parts of the index are arrays: a copy"""
+    return x[filled(index, arrays)]
+
+
+@op(MOVE)
+def placed(x: Array, *, index: Index, shape: tuple[int, ...]) -> Array:
+    """Zeros of `shape` with x at a basic index"""
+    out = np.zeros(shape, x.dtype)
+    out[index] = x
+    return out
+
+
+@op(MOVE, onnx="ScatterND")
+def index_added(x: Array, *arrays: Array, index: Index, shape: tuple[int, ...]) -> Array:
+    """Zeros of `shape` with the values of x added at an index; what meets at one place is summed"""
+    out = np.zeros(shape, x.dtype)
+    where = filled(index, arrays)
+    if all(a.dtype == bool for a in arrays):  # a mask names no place twice, and add.at is slow
+        out[where] = x
+    else:
+        np.add.at(out, where, x)
+    return out
+
+
+derive(sliced, x=lambda g, x_shape, index: placed(g, index=index, shape=x_shape))
+derive(placed, x=lambda g, index: sliced(g, index=index))
+derive(indexed, x=lambda g, x_shape, arrays, index: index_added(g, *arrays, index=index, shape=x_shape))
+derive(index_added, x=lambda g, arrays, index: indexed(g, *arrays, index=index))
+
+
+def getitem(x: Any, key: Any) -> Any:
+    """x[key] with integers, slices, None, ..., boolean masks and integer arrays; slices are views."""
+    if type(key) is int or type(key) is slice:
+        return sliced(x, index=(key,))
+    index, arrays = resolved(key, x.ndim)
+    return indexed(x, *arrays, index=index) if arrays else sliced(x, index=index)
+
+
+def resolved(key: Any, ndim: int) -> tuple[Index, list[Any]]:
+    """An index split into its fixed parts and its arrays; raises DtypeError for what is no index."""
+    parts: list[Any] = []
+    arrays: list[Any] = []
+    for part in key if isinstance(key, tuple) else (key,):
+        if part is None or part is Ellipsis or isinstance(part, slice):
+            parts.append(_plain(part) if isinstance(part, slice) else part)
+        elif isinstance(part, (bool, np.bool_)):
+            parts.append(SLOT)
+            arrays.append(np.asarray(part))
+        elif isinstance(part, (int, np.integer)):
+            parts.append(int(part))
+        else:
+            array = part if isinstance(part, Variable) else np.asarray(part)
+            dtype = array.array.dtype if isinstance(array, Variable) else array.dtype
+            if isinstance(array, np.ndarray) and not array.size:
+                array, dtype = array.astype(np.int64), np.dtype(np.int64)
+            if dtype.kind not in "iub":
+                raise DtypeError(f"an index must be integer or boolean, not {dtype}; use .long()")
+            parts.append(SLOT)
+            arrays.append(array)
+    return tuple(parts), arrays
+
+
+def _plain(part: slice) -> slice:
+    return slice(*[None if v is None else int(v) for v in (part.start, part.stop, part.step)])
+
+
+# along one axis
+
+
+def _grid(index: Array, axis: int) -> Index:
+    """The index that reads `index` along an axis and stays in place along the others."""
+    return tuple(index if a == axis else part for a, part in enumerate(np.ogrid[tuple(map(slice, index.shape))]))
+
+
+@op(MOVE, name="gather", onnx="GatherElements")
+def gathered(x: Array, index: Array, *, axis: int) -> Array:
+    """out[…, i, …] = x[…, index[…, i, …], …]"""
+    return x[_grid(index, axis)]
+
+
+@op(MOVE, name="scatter_add", onnx="ScatterElements")
+def scatter_added(x: Array, index: Array, src: Array, *, axis: int) -> Array:
+    """x with src added at index along an axis; what meets at one place is summed"""
+    out = x.copy()
+    np.add.at(out, _grid(index, axis), src)
+    return out
+
+
+@op(MOVE, name="scatter", onnx="ScatterElements")
+def scattered(x: Array, index: Array, src: Array, *, axis: int) -> Array:
+    """x with src written at index along an axis; of what meets at one place the last stays"""
+    out = x.copy()
+    out[_grid(index, axis)] = src
+    return out
+
+
+def _zeros(shape: tuple[int, ...], like: Any) -> Array:
+    return np.zeros(shape, like.dtype)
+
+
+derive(gathered, x=lambda g, x_shape, index, axis: scatter_added(_zeros(x_shape, g), index, g, axis=axis))
+derive(scatter_added, x=lambda g: g, src=lambda g, index, axis: gathered(g, index, axis=axis))
+derive(
+    scattered,
+    x=lambda g, index, axis: scattered(g, index, 0, axis=axis),
+    src=lambda g, index, axis: gathered(g, index, axis=axis),
+)
+
+
+def _checked(x: Any, dim: int, index: Any, name: str) -> int:
+    axis = one(dim, x.ndim, name)
+    if index.ndim != x.ndim:
+        raise ShapeError(f"{name}: index has {index.ndim} axes and x has {x.ndim}; shapes {index.shape} and {x.shape}")
+    if index.dtype.kind not in "iu":
+        raise DtypeError(f"{name}: index must be integer, not {index.dtype}; use .long()")
+    if index.size and (int(index.min()) < 0 or int(index.max()) >= x.shape[axis]):
+        raise DomainError(
+            f"{name}: index runs from {int(index.min())} to {int(index.max())}, "
+            f"axis {axis} of x (shape {x.shape}) has the places 0 to {x.shape[axis] - 1}"
+        )
+    return axis
+
+
+def gather(x: Any, dim: int, index: Any) -> Any:
+    """out[…, i, …] = x[…, index[…, i, …], …] along an axis; out has the shape of index.
+
+    >>> import byhand
+    >>> byhand.gather(byhand.tensor([[1, 2], [3, 4]]), 1, byhand.tensor([[1], [0]]))
+    tensor([[2],
+            [3]])
+    """
+    return gathered(x, index, axis=_checked(x, dim, index, "gather"))
+
+
+def _cropped(src: Any, shape: tuple[int, ...]) -> Any:
+    """src reduced to the shape of the index, as PyTorch allows it to be larger."""
+    for axis, n in enumerate(shape):
+        if src.shape[axis] != n:
+            src = narrowed(src, axis=axis, start=0, stop=n)
+    return src
+
+
+def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
+    """x with src added at index along an axis; what meets at one place is summed."""
+    axis = _checked(x, dim, index, "scatter_add")
+    return scatter_added(x, index, _cropped(src, index.shape), axis=axis)
+
+
+def scatter(x: Any, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Any:
+    """x with src (a tensor or a number) written at index along an axis."""
+    axis = _checked(x, dim, index, "scatter")
+    src = value if src is None else src
+    return scattered(x, index, _cropped(src, index.shape) if hasattr(src, "shape") else src, axis=axis)
+
+
+def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
+    """`gather` whose index broadcasts along the other axes (NumPy's `take_along_axis`)."""
+    if dim is None:
+        return gather(reshaped(x, shape=(x.size,)), 0, reshaped(indices, shape=(indices.size,)))
+    axis = one(dim, x.ndim, "take_along_dim")
+    shape = tuple(n if a == axis else x.shape[a] for a, n in enumerate(indices.shape))
+    return gather(x, axis, expanded(indices, shape=shape))
+
+
+def index_select(x: Any, dim: int, index: Any) -> Any:
+    """The slices of x at these places of an axis."""
+    axis = one(dim, x.ndim, "index_select")
+    return indexed(x, index, index=(slice(None),) * axis + (SLOT,))
+
+
+def index_add(x: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
+    """x with the slices of source added at these places of an axis; what meets at one place is summed."""
+    pattern = (slice(None),) * one(dim, x.ndim, "index_add") + (SLOT,)
+    return x + index_added(source if alpha == 1 else source * alpha, index, index=pattern, shape=x.shape)
+
+
+def take(x: Any, index: Any) -> Any:
+    """The values of the flattened x at these places, in the shape of index."""
+    return indexed(reshaped(x, shape=(x.size,)), index, index=(SLOT,))
+
+
+def masked_fill(x: Any, mask: Any, value: Any) -> Any:
+    """x with `value` where the mask holds."""
+    return e.select(mask, value, x)
+
+
+def masked_select(x: Any, mask: Any) -> Any:
+    """The values of x where the mask holds, as a vector."""
+    shape = np.broadcast_shapes(x.shape, mask.shape)
+    return indexed(expanded(x, shape=shape), expanded(mask, shape=shape), index=(SLOT,))
+
+
+def nonzero(x: Any, as_tuple: bool = False) -> Any:
+    """The indices of values that are not 0: a (n, ndim) tensor, or a tuple of vectors."""
+    found = np.nonzero(x.array)
+    if as_tuple:
+        return tuple(type(x)(i) for i in found)
+    return type(x)(np.stack(found, axis=1) if found else np.zeros((0, 0), np.int64))
+
+
+@op(MOVE, onnx="OneHot")
+def one_hot_of(x: Array, *, classes: int) -> Array:
+    """1 at the place that x names, else 0: (…) → (…, classes)"""
+    return (x[..., None] == np.arange(classes)).astype(np.int64)
+
+
+def one_hot(x: Any, num_classes: int = -1) -> Any:
+    """1 at the place that x names, else 0: int64 (…) → (…, num_classes); -1 takes the largest label."""
+    if x.dtype.kind not in "iu":
+        raise DtypeError(f"one_hot takes integer labels, not {x.dtype}; use .long()")
+    top = int(x.max()) if x.size else -1
+    if x.size and int(x.min()) < 0:
+        raise DomainError(f"one_hot: labels start at 0, the smallest here is {int(x.min())}")
+    if num_classes != -1 and top >= num_classes:
+        raise DomainError(f"one_hot: the largest label is {top}, num_classes={num_classes} allows 0 to {num_classes - 1}")
+    return one_hot_of(x, classes=top + 1 if num_classes == -1 else num_classes)
+
+
+def repeat_interleave(x: Any, repeats: Any, dim: int | None = None) -> Any:
+    """Each value, or each slice of an axis, repeated this many times in place."""
+    if dim is None:
+        x, dim = reshaped(x, shape=(x.size,)), 0
+    axis = one(dim, x.ndim, "repeat_interleave")
+    counts = np.asarray(getattr(repeats, "array", repeats))
+    return index_select(x, axis, np.repeat(np.arange(x.shape[axis]), counts))

@@ -1,0 +1,193 @@
+"""In-place changes that keep every gradient right: `x.mul_(y)`, `x[i] = v`, and views that change with their base.
+
+An in-place op overwrites memory, stamps it (see `core.mutation`), and gives the tensor a new node. If the tensor is a
+view, what it looks at has changed as well: the parent's new node writes the view's new value into the parent's old
+value, and all other views of it are derived anew. Called by the methods of `Tensor`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from byhand.core.complaint import explain
+from byhand.core.errors import GraphError
+from byhand.core.mutation import touch
+from byhand.core.op import MOVE, OPS, Op, derive, op
+from byhand.core.recorder import record
+from byhand.core.tape import Node, mode, next_serial
+from byhand.core.variable import Array, Variable
+from byhand.ops.index import filled, indexed, sliced
+
+
+@op(MOVE)
+def view_written(x: Array, y: Array, *, view: str, attrs: dict[str, Any]) -> Array:
+    """x with y written to where the view op `view` looks"""
+    out = np.array(x)
+    OPS[view].kernel(out, **attrs)[...] = y
+    return out
+
+
+@op(MOVE, name="setitem", onnx="ScatterND")
+def written(x: Array, y: Array, *arrays: Array, index: tuple[Any, ...]) -> Array:
+    """x with y written at an index"""
+    out = np.array(x)
+    out[filled(index, arrays)] = y
+    return out
+
+
+@op(MOVE)
+def copied(x: Array, y: Array) -> Array:
+    """y in the shape and dtype of x, of which nothing remains"""
+    return np.broadcast_to(y, x.shape).astype(x.dtype)
+
+
+def _viewed(g: Any, view: str, attrs: dict[str, Any]) -> Any:
+    """The view op on g; recorded if g is."""
+    return VIEWS[view](g, **attrs)
+
+
+def _read(g: Any, arrays: Any, index: tuple[Any, ...]) -> Any:
+    return indexed(g, *arrays, index=index) if arrays else sliced(g, index=index)
+
+
+derive(
+    view_written,
+    x=lambda g, view, attrs: view_written(g, 0, view=view, attrs=attrs),
+    y=lambda g, view, attrs: _viewed(g, view, attrs),
+)
+derive(
+    written,
+    x=lambda g, arrays, index: written(g, 0, *arrays, index=index),
+    y=lambda g, arrays, index: _read(g, arrays, index),
+)
+derive(copied, x=lambda g: g * 0, y=lambda g: g)
+
+VIEWS: dict[str, Any] = {}  # the recorded form of each view op, by name
+
+
+def know_views(*functions: Any) -> None:
+    """Tell which functions are view ops."""
+    VIEWS.update({f.op.name: f for f in functions})
+
+
+def change(x: Variable, function: Any, *others: Any, **attrs: Any) -> Any:
+    """x ← function(x, others), in x's own memory; returns x."""
+    record_of: Op = function.op
+    operands = (x, *others)
+    nodes = [y.node if isinstance(y, Variable) else None for y in operands]
+    arrays = [y.array if isinstance(y, Variable) else y for y in operands]
+    tracked = mode.recording and any(node is not None for node in nodes) and bool(record_of.rules)
+    if mode.recording and tracked:
+        _refuse_leaf(x, record_of.name)
+        keep = record_of.keep(tuple(node is not None for node in nodes))
+        saved = [
+            a.copy() if k and isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a
+            for a, k in zip(arrays, keep, strict=False)
+        ]
+    elif mode.recording and x.node is not None:
+        _refuse_leaf(x, record_of.name)
+    array = x.array
+    try:
+        if record_of.ufunc is not None:
+            record_of.ufunc(*arrays, out=array, casting="same_kind")
+        else:
+            _write(array, record_of.kernel(*arrays, **attrs))
+    except Exception as error:
+        raise explain(record_of, error, operands, attrs) from error
+    touch(array, f"{record_of.name}_")
+    if tracked:
+        rebase(x, record(record_of, nodes, saved, array, attrs))
+    elif mode.recording and x.node is not None:
+        rebase(x, None)
+    return x
+
+
+def _write(array: Array, value: Any) -> None:
+    if np.shape(value) != array.shape:
+        raise ValueError(f"the result has shape {np.shape(value)} and cannot be written into shape {array.shape}")
+    np.copyto(array, value, casting="same_kind")
+
+
+def assign(x: Variable, key: tuple[Any, ...], arrays: list[Any], value: Any) -> None:
+    """x[key] ← value, where `arrays` are the arrays of the key."""
+    plain = [a.array if isinstance(a, Variable) else a for a in arrays]
+    source = value.array if isinstance(value, Variable) else value
+    node = value.node if isinstance(value, Variable) else None
+    tracked = mode.recording and (x.node is not None or node is not None)
+    if mode.recording:
+        _refuse_leaf(x, "setitem")
+    if isinstance(source, np.ndarray) and np.may_share_memory(source, x.array):
+        source = source.copy()
+    try:
+        if isinstance(source, np.ndarray):
+            if not np.can_cast(source.dtype, x.array.dtype, "same_kind"):
+                raise TypeError(f"values of {source.dtype} do not fit into {x.array.dtype}; convert them with .to()")
+            source = _trimmed(source, x.array, filled(key, plain))
+        x.array[filled(key, plain)] = source
+    except Exception as error:
+        raise explain(written.op, error, (x, value), {}) from error  # type: ignore[attr-defined]
+    touch(x.array, "setitem")
+    if tracked:
+        entry = record(written.op, [x.node, node, *[None] * len(plain)], [None, None, *plain], x.array, {"index": key})  # type: ignore[attr-defined]
+        rebase(x, entry)
+
+
+def _trimmed(source: Array, array: Array, key: Any) -> Array:
+    """A value without leading axes of size 1, which NumPy and PyTorch both ignore."""
+    while source.ndim > array.ndim and source.shape[0] == 1:
+        source = source[0]
+    return source
+
+
+def _refuse_leaf(x: Variable, name: str) -> None:
+    """Leaves that ask for gradients may not be changed while recording, nor may views of them."""
+    root = x
+    while root.source is not None:
+        root = root.source[0]
+    if root.node is not None and root.node.op is None:
+        what = "a leaf tensor" if root is x else "a view of a leaf tensor"
+        raise GraphError(
+            f"{name} would change {what} that requires a gradient, of shape {x.array.shape}, in place; "
+            "do it inside of `with byhand.no_grad():`, or work on a clone()"
+        )
+
+
+def rebase(x: Variable, node: Node | None) -> None:
+    """Give x its new node, and bring what it looks at, and what looks at it, up to date."""
+    if node is not None:
+        # the change was stamped after the node was made, and what the node itself saved was saved or copied for it
+        node.serial = next_serial()
+    x.node = node
+    child = x
+    while child.source is not None:
+        parent, view, attrs = child.source
+        parent.node = record(
+            view_written.op,  # type: ignore[attr-defined]
+            [parent.node, child.node],
+            [parent.array, child.array],
+            parent.array,
+            {"view": view.name, "attrs": attrs},
+        )
+        if parent.node.inputs == (None, None):
+            parent.node = None
+        child = parent
+    _refresh(child, x)
+
+
+def _refresh(parent: Variable, changed: Variable) -> None:
+    """Derive the views of `parent` anew from its new value."""
+    for reference in parent.views or ():
+        view = reference()
+        if view is None or view.source is None:
+            continue
+        _, op_of_view, attrs = view.source
+        if parent.node is None:
+            view.node = None
+        else:
+            view.node = record(op_of_view, [parent.node], [parent.array], view.array, attrs)
+        _refresh(view, changed)
+
+
+__all__ = ["assign", "change", "copied", "know_views", "rebase", "view_written", "written"]

@@ -1,0 +1,87 @@
+"""Random numbers: arrays drawn from the default generator or a given one, and `bernoulli`/`multinomial` of tensors.
+
+Called by the creation functions, by `nn.init`, dropout and samplers. Drawing is not differentiable.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from byhand.core.errors import DomainError, ShapeError
+from byhand.core.generator import Generator, numpy_generator
+from byhand.core.variable import Array
+
+
+def _typed(dtype: Any) -> np.dtype[Any]:
+    return np.dtype(np.float32 if dtype is None else dtype)
+
+
+def uniform(shape: tuple[int, ...], dtype: Any = None, generator: Generator | None = None) -> Array:
+    """Values of [0, 1), each as likely as any other."""
+    kind = _typed(dtype)
+    if kind in (np.float32, np.float64):
+        return numpy_generator(generator).random(shape, dtype=kind.type)
+    return numpy_generator(generator).random(shape).astype(kind)
+
+
+def standard_normal(shape: tuple[int, ...], dtype: Any = None, generator: Generator | None = None) -> Array:
+    """Values of the normal distribution with mean 0 and variance 1."""
+    kind = _typed(dtype)
+    if kind in (np.float32, np.float64):
+        return numpy_generator(generator).standard_normal(shape, dtype=kind.type)
+    return numpy_generator(generator).standard_normal(shape).astype(kind)
+
+
+def integers(
+    low: int, high: int, shape: tuple[int, ...], dtype: Any = None, generator: Generator | None = None
+) -> Array:
+    """Integers from low to high − 1."""
+    if high <= low:
+        raise DomainError(f"randint: there is no integer from {low} to {high} − 1")
+    return np.asarray(numpy_generator(generator).integers(low, high, shape)).astype(np.int64 if dtype is None else dtype)
+
+
+def permutation(n: int, generator: Generator | None = None) -> Array:
+    """0 … n − 1 in random order."""
+    return numpy_generator(generator).permutation(n)
+
+
+def coins(p: float, shape: tuple[int, ...], generator: Generator | None = None) -> Array:
+    """Booleans that are true with probability p."""
+    # float32 draws: half the memory traffic, and 24 bits decide a coin well enough
+    return numpy_generator(generator).random(shape, dtype=np.float32) < p
+
+
+def bernoulli(x: Any, p: float | None = None, *, generator: Generator | None = None) -> Any:
+    """1 with the probability that x (or p) names, else 0, in the dtype of x."""
+    probability = x.array if p is None else p
+    if np.any(np.asarray(probability) < 0) or np.any(np.asarray(probability) > 1):
+        raise DomainError("bernoulli: probabilities lie within 0 and 1")
+    drawn = numpy_generator(generator).random(x.shape) < probability
+    return type(x)(np.asarray(drawn).astype(x.dtype))
+
+
+def multinomial(
+    x: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Any:
+    """Indices drawn with probabilities proportional to the rows of x: (…, C) → (…, num_samples) int64."""
+    weights = np.asarray(x.array, dtype=np.float64)
+    if weights.ndim not in (1, 2):
+        raise ShapeError(f"multinomial takes a vector or a matrix of weights, not shape {x.shape}")
+    if (weights < 0).any() or not np.isfinite(weights).all() or (weights.sum(-1) <= 0).any():
+        raise DomainError("multinomial: weights must be finite, not negative, and not all 0")
+    possible = (weights > 0).sum(-1).min()
+    if not replacement and num_samples > possible:
+        raise DomainError(f"multinomial: {num_samples} draws without replacement from {possible} non-zero weights")
+    rng = numpy_generator(generator)
+    if replacement:
+        ends = np.cumsum(weights, axis=-1)
+        draws = rng.random((*weights.shape[:-1], num_samples)) * ends[..., -1:]
+        found = (draws[..., None] >= ends[..., None, :]).sum(-1)
+        return type(x)(np.minimum(found, weights.shape[-1] - 1).astype(np.int64))
+    # the exponential race: the smallest of E/w wins with probability proportional to w (Efraimidis & Spirakis 2006)
+    with np.errstate(divide="ignore"):
+        race = rng.standard_exponential(weights.shape) / weights
+    return type(x)(np.argsort(race, axis=-1)[..., :num_samples].astype(np.int64))

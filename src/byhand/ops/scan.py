@@ -1,0 +1,101 @@
+"""Running sums, products and extremes along an axis."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from byhand.core.op import SCAN, derive, op
+from byhand.core.variable import Array
+from byhand.ops import elementwise as e
+from byhand.ops.axes import either, one
+from byhand.ops.index import gathered
+from byhand.ops.reduce import sum_over
+from byhand.ops.shape import flipped, unsqueeze
+
+
+@op(SCAN, name="cumsum", onnx="CumSum")
+def running_sum(x: Array, *, axis: int) -> Array:
+    """out_i = Σ_{j ≤ i} x_j"""
+    return x.cumsum(axis=axis, dtype=x.dtype if x.dtype.kind == "f" else None)
+
+
+@op(SCAN, name="cumprod")
+def running_product(x: Array, *, axis: int) -> Array:
+    """out_i = Π_{j ≤ i} x_j"""
+    return x.cumprod(axis=axis)
+
+
+def reversed_sum(g: Any, axis: int) -> Any:
+    """Σ_{j ≥ i} g_j"""
+    return flipped(running_sum(flipped(g, axis=(axis,)), axis=axis), axis=(axis,))
+
+
+def _product_rule(g: Any, x: Any, axis: int) -> Any:
+    """dx_k = Σ_{i ≥ k} g_i Π_{j ≤ i, j ≠ k} x_j, right even where some x are 0: the products without k, for each k."""
+    n = x.shape[axis]
+    last = len(x.shape)
+    rows = unsqueeze(x, last).swapaxes(axis, last)  # (…, 1 at axis, …, n)
+    omitted = np.eye(n, dtype=bool).reshape([n if a == axis else n if a == last else 1 for a in range(last + 1)])
+    products = running_product(e.select(omitted, 1, rows), axis=last)  # (…, k at axis, …, i)
+    counts = np.tri(n, dtype=bool).T.reshape(omitted.shape)  # i ≥ k
+    weights = unsqueeze(g, last).swapaxes(axis, last)
+    return sum_over(e.select(counts, products * weights, 0), axis=(last,), keepdims=False)
+
+
+derive(running_sum, x=lambda g, axis: reversed_sum(g, axis))
+derive(running_product, x=_product_rule)
+
+
+def cumsum(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Any:
+    """out_i = Σ_{j ≤ i} x_j along an axis.
+
+    >>> import byhand
+    >>> byhand.cumsum(byhand.tensor([1, 2, 3]), 0)
+    tensor([1, 3, 6])
+    """
+    x = x if dtype is None else e.cast(x, dtype=np.dtype(dtype))
+    return running_sum(x, axis=one(either(dim, axis, "dim and axis", 0), x.ndim, "cumsum"))
+
+
+def cumprod(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Any:
+    """out_i = Π_{j ≤ i} x_j along an axis; the gradient is right also where factors are 0."""
+    x = x if dtype is None else e.cast(x, dtype=np.dtype(dtype))
+    return running_product(x, axis=one(either(dim, axis, "dim and axis", 0), x.ndim, "cumprod"))
+
+
+class Running(NamedTuple):
+    """Values and the indices they come from."""
+
+    values: Any
+    indices: Any
+
+
+def _running(x: Any, dim: int, better: Any, name: str) -> Running:
+    """The last index so far at which the extreme was reached, then its value."""
+    axis = one(dim, x.ndim, name)
+    array = x.array
+    extreme = (np.maximum if better is np.greater_equal else np.minimum).accumulate(array, axis=axis)
+    places = np.arange(array.shape[axis]).reshape([-1 if a == axis else 1 for a in range(array.ndim)])
+    indices = type(x)(np.maximum.accumulate(np.where(array == extreme, places, 0), axis=axis))
+    return Running(gathered(x, indices, axis=axis), indices)
+
+
+def cummax(x: Any, dim: int) -> Running:
+    """(values, indices) of the running maximum; of equals the last."""
+    return _running(x, dim, np.greater_equal, "cummax")
+
+
+def cummin(x: Any, dim: int) -> Running:
+    """(values, indices) of the running minimum; of equals the last."""
+    return _running(x, dim, np.less_equal, "cummin")
+
+
+def diff(x: Any, n: int = 1, dim: int = -1) -> Any:
+    """x_{i+1} − x_i along an axis, n times."""
+    axis = one(dim, x.ndim, "diff")
+    for _ in range(n):
+        size = x.shape[axis]
+        x = x.narrow(axis, 1, size - 1) - x.narrow(axis, 0, size - 1)
+    return x

@@ -1,0 +1,395 @@
+"""The public functions on shapes: reshaping, reordering, joining, splitting, repeating. Methods of `Tensor` too.
+
+They resolve axes and sizes, then record one of the ops of `views` or of the few defined here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from byhand.core.errors import ShapeError, UsageError
+from byhand.core.op import MOVE, derive, op
+from byhand.core.variable import Array
+from byhand.ops.axes import completed, either, many, one, shape_of
+from byhand.ops.views import diagonal_of, diagonal_scattered, expanded, narrowed, padded, permuted, reshaped
+
+
+@op(MOVE, name="flip")
+def flipped(x: Array, *, axis: tuple[int, ...]) -> Array:
+    """x backwards along the axes"""
+    return np.flip(x, axis).copy()
+
+
+@op(MOVE, name="roll")
+def rolled(x: Array, *, shift: tuple[int, ...], axis: tuple[int, ...]) -> Array:
+    """x shifted along the axes; what falls off the end comes in at the front"""
+    return np.roll(x, shift, axis)
+
+
+@op(MOVE, name="tril", onnx="Trilu")
+def lower(x: Array, *, diagonal: int) -> Array:
+    """The lower triangle, zeros above"""
+    return np.tril(x, diagonal)
+
+
+@op(MOVE, name="triu", onnx="Trilu")
+def upper(x: Array, *, diagonal: int) -> Array:
+    """The upper triangle, zeros below"""
+    return np.triu(x, diagonal)
+
+
+@op(MOVE, name="cat", onnx="Concat")
+def joined(*xs: Array, axis: int) -> Array:
+    """The operands one after another along an axis"""
+    return np.concatenate(xs, axis=axis)
+
+
+@op(MOVE, name="contiguous")
+def compact(x: Array) -> Array:
+    """x with its values in C order in memory"""
+    return np.ascontiguousarray(x)
+
+
+def _segment(g: Any, i: int, xs: Any, axis: int) -> Any:
+    start = sum(x.shape[axis] for x in xs[:i])
+    return narrowed(g, axis=axis, start=start, stop=start + xs[i].shape[axis])
+
+
+derive(flipped, x=lambda g, axis: flipped(g, axis=axis))
+derive(rolled, x=lambda g, shift, axis: rolled(g, shift=tuple(-s for s in shift), axis=axis))
+derive(lower, x=lambda g, diagonal: lower(g, diagonal=diagonal))
+derive(upper, x=lambda g, diagonal: upper(g, diagonal=diagonal))
+derive(joined, xs=_segment)
+derive(compact, x=lambda g: g)
+
+# reshaping
+
+
+def reshape(x: Any, *shape: Any) -> Any:
+    """The same values in another shape; one size may be -1. A view where memory allows, else a copy.
+
+    >>> import byhand
+    >>> byhand.arange(6).reshape(2, -1).shape
+    (2, 3)
+    """
+    sizes = shape_of(shape)
+    return reshaped(x, shape=completed(sizes, math.prod(x.shape), "reshape", x.shape))
+
+
+def view(x: Any, *shape: Any) -> Any:
+    """`reshape` that never copies; raises ShapeError where the memory does not allow it."""
+    if len(shape) == 1 and isinstance(shape[0], np.dtype):
+        raise UsageError("view(dtype) is not there: use x.to(dtype) to convert values")
+    out = reshape(x, *shape)
+    if out.size and not np.may_share_memory(getattr(out, "array", out), getattr(x, "array", x)):
+        raise ShapeError(f"view: shape {x.shape} is not laid out so that {out.shape} is a view of it; use reshape")
+    return out
+
+
+def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """The axes from start_dim to end_dim as one."""
+    if x.ndim == 0:
+        return reshaped(x, shape=(1,))
+    start, end = one(start_dim, x.ndim, "flatten"), one(end_dim, x.ndim, "flatten")
+    if start > end:
+        raise UsageError(f"flatten: start_dim={start_dim} lies behind end_dim={end_dim}")
+    shape = x.shape
+    return reshaped(x, shape=(*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+
+
+def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Any:
+    """One axis as several of these sizes."""
+    axis = one(dim, x.ndim, "unflatten")
+    inner = completed(tuple(sizes), x.shape[axis], "unflatten", (x.shape[axis],))
+    return reshaped(x, shape=(*x.shape[:axis], *inner, *x.shape[axis + 1 :]))
+
+
+def squeeze(x: Any, dim: Any = None, *, axis: Any = None) -> Any:
+    """x without its axes of size 1, or without those of the given ones that have size 1."""
+    axes = many(either(dim, axis, "dim and axis"), x.ndim, "squeeze")
+    return reshaped(x, shape=tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in axes))
+
+
+def unsqueeze(x: Any, dim: Any = None, *, axis: Any = None) -> Any:
+    """x with a new axis of size 1 at this place."""
+    place = one(either(dim, axis, "dim and axis"), x.ndim + 1, "unsqueeze")
+    return reshaped(x, shape=(*x.shape[:place], 1, *x.shape[place:]))
+
+
+# reordering
+
+
+def permute(x: Any, *dims: Any) -> Any:
+    """The axes in this order."""
+    order = shape_of(dims)
+    axes = tuple(one(a, x.ndim, "permute") for a in order)
+    if sorted(axes) != list(range(x.ndim)):
+        raise ShapeError(f"permute: {order} is no order of the {x.ndim} axes of shape {x.shape}")
+    return permuted(x, axes=axes)
+
+
+def transpose(x: Any, dim0: int, dim1: int) -> Any:
+    """x with two axes exchanged."""
+    order = list(range(x.ndim))
+    a, b = one(dim0, x.ndim, "transpose"), one(dim1, x.ndim, "transpose")
+    if order:
+        order[a], order[b] = order[b], order[a]
+    return permuted(x, axes=tuple(order))
+
+
+swapaxes = swapdims = transpose
+
+
+def t(x: Any) -> Any:
+    """The transpose of a matrix; vectors and scalars stay as they are."""
+    if x.ndim > 2:
+        raise ShapeError(f"t: a matrix is expected, x has shape {x.shape}; use x.mT or permute")
+    return permuted(x, axes=(1, 0)) if x.ndim == 2 else x
+
+
+def movedim(x: Any, source: Any, destination: Any) -> Any:
+    """x with some axes moved to other places, the rest in their order."""
+    sources = [one(a, x.ndim, "movedim") for a in (source if isinstance(source, Sequence) else (source,))]
+    places = [one(a, x.ndim, "movedim") for a in (destination if isinstance(destination, Sequence) else (destination,))]
+    if len(sources) != len(places):
+        raise UsageError(f"movedim: {len(sources)} axes cannot go to {len(places)} places")
+    rest = iter([a for a in range(x.ndim) if a not in sources])
+    where = dict(zip(places, sources, strict=True))
+    return permuted(x, axes=tuple(where[i] if i in where else next(rest) for i in range(x.ndim)))
+
+
+moveaxis = movedim
+
+
+def flip(x: Any, *dims: Any) -> Any:
+    """x backwards along these axes, as a copy."""
+    return flipped(x, axis=many(shape_of(dims), x.ndim, "flip"))
+
+
+def fliplr(x: Any) -> Any:
+    """x backwards along axis 1."""
+    return flipped(x, axis=(1,))
+
+
+def flipud(x: Any) -> Any:
+    """x backwards along axis 0."""
+    return flipped(x, axis=(0,))
+
+
+def roll(x: Any, shifts: Any, dims: Any = None) -> Any:
+    """x shifted along axes, or flattened if there are none; what falls off the end comes in at the front."""
+    shift = tuple(shifts) if isinstance(shifts, Sequence) else (shifts,)
+    if dims is None:
+        return reshaped(rolled(reshaped(x, shape=(math.prod(x.shape),)), shift=shift, axis=(0,)), shape=x.shape)
+    axes = tuple(one(a, x.ndim, "roll") for a in (dims if isinstance(dims, Sequence) else (dims,)))
+    if len(axes) != len(shift):
+        raise UsageError(f"roll: {len(shift)} shifts for {len(axes)} axes")
+    return rolled(x, shift=shift, axis=axes)
+
+
+def rot90(x: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
+    """x turned by k quarter turns, from the first of two axes towards the second."""
+    a, b = (one(d, x.ndim, "rot90") for d in dims)
+    if k % 4 == 0:
+        return x
+    if k % 4 == 2:
+        return flipped(x, axis=tuple(sorted((a, b))))
+    return flipped(transpose(x, a, b), axis=(a,)) if k % 4 == 1 else transpose(flipped(x, axis=(a,)), a, b)
+
+
+# triangles and diagonals
+
+
+def tril(x: Any, diagonal: int = 0) -> Any:
+    """The lower triangle up to a diagonal, zeros above."""
+    return lower(x, diagonal=diagonal)
+
+
+def triu(x: Any, diagonal: int = 0) -> Any:
+    """The upper triangle from a diagonal, zeros below."""
+    return upper(x, diagonal=diagonal)
+
+
+def diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+    """The diagonal of two axes, as the last axis; a view."""
+    return diagonal_of(x, offset=offset, axis1=one(dim1, x.ndim, "diagonal"), axis2=one(dim2, x.ndim, "diagonal"))
+
+
+def diag(x: Any, diagonal: int = 0) -> Any:
+    """The diagonal of a matrix, or the matrix with this diagonal."""
+    if x.ndim == 1:
+        size = x.shape[0] + abs(diagonal)
+        return diagonal_scattered(x, shape=(size, size), offset=diagonal, axis1=0, axis2=1)
+    if x.ndim != 2:
+        raise ShapeError(f"diag takes a vector or a matrix, x has shape {x.shape}; use diagonal")
+    return diagonal_of(x, offset=diagonal, axis1=0, axis2=1)
+
+
+def diag_embed(x: Any, offset: int = 0) -> Any:
+    """Matrices with these diagonals: (…, n) → (…, n, n)."""
+    size = x.shape[-1] + abs(offset)
+    shape = (*x.shape[:-1], size, size)
+    return diagonal_scattered(x, shape=shape, offset=offset, axis1=x.ndim - 1, axis2=x.ndim)
+
+
+def trace(x: Any) -> Any:
+    """The sum of the diagonal of a matrix."""
+    return diag(x).sum()
+
+
+# repeating
+
+
+def expand(x: Any, *sizes: Any) -> Any:
+    """x repeated along axes of size 1 and new ones in front, without a copy; -1 keeps a size."""
+    wanted = shape_of(sizes)
+    lead = len(wanted) - x.ndim
+    if lead < 0:
+        raise ShapeError(f"expand: {wanted} has fewer axes than x of shape {x.shape}")
+    full = tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(wanted))
+    return expanded(x, shape=full)
+
+
+def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
+    """x repeated to this shape, without a copy."""
+    return expand(x, tuple(shape))
+
+
+def expand_as(x: Any, other: Any) -> Any:
+    """x repeated to the shape of `other`, without a copy."""
+    return expanded(x, shape=other.shape)
+
+
+def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
+    """All of them expanded to the shape they have together."""
+    shape = np.broadcast_shapes(*[x.shape for x in tensors])
+    return tuple(expanded(x, shape=shape) for x in tensors)
+
+
+def repeat(x: Any, *repeats: Any) -> Any:
+    """x copied this many times along each axis (NumPy's `tile`)."""
+    counts = shape_of(repeats)
+    if len(counts) < x.ndim:
+        raise ShapeError(f"repeat: {len(counts)} counts for the {x.ndim} axes of shape {x.shape}")
+    shape = (1,) * (len(counts) - x.ndim) + x.shape
+    between = reshaped(x, shape=tuple(n for size in shape for n in (1, size)))
+    many_times = expanded(between, shape=tuple(n for pair in zip(counts, shape, strict=True) for n in pair))
+    return reshaped(many_times, shape=tuple(c * n for c, n in zip(counts, shape, strict=True)))
+
+
+def tile(x: Any, *dims: Any) -> Any:
+    """`repeat` with missing counts taken as 1."""
+    counts = shape_of(dims)
+    return repeat(x, (1,) * (x.ndim - len(counts)) + counts)
+
+
+# joining and splitting
+
+
+def cat(tensors: Sequence[Any], dim: int | None = None, *, axis: int | None = None) -> Any:
+    """The tensors one after another along an axis.
+
+    >>> import byhand
+    >>> byhand.cat([byhand.zeros(1), byhand.ones(2)])
+    tensor([0., 1., 1.])
+    """
+    tensors = list(tensors)
+    if not tensors:
+        raise UsageError("cat: there is no tensor in the list")
+    tensors = [x for x in tensors if x.shape != (0,)] or tensors[:1]  # PyTorch skips empty vectors
+    return joined(*tensors, axis=one(either(dim, axis, "dim and axis", 0), tensors[0].ndim, "cat"))
+
+
+concat = concatenate = cat
+
+
+def stack(tensors: Sequence[Any], dim: int | None = None, *, axis: int | None = None) -> Any:
+    """Tensors of one shape along a new axis."""
+    tensors = list(tensors)
+    if len({x.shape for x in tensors}) != 1:
+        raise ShapeError(f"stack: all shapes must be equal, these are {[x.shape for x in tensors]}")
+    place = one(either(dim, axis, "dim and axis", 0), tensors[0].ndim + 1, "stack")
+    return joined(*[unsqueeze(x, place) for x in tensors], axis=place)
+
+
+def hstack(tensors: Sequence[Any]) -> Any:
+    """Along axis 1, vectors along axis 0."""
+    return cat(tensors, 0 if tensors[0].ndim <= 1 else 1)
+
+
+def vstack(tensors: Sequence[Any]) -> Any:
+    """Along axis 0, vectors as rows."""
+    return cat([unsqueeze(x, 0) if x.ndim == 1 else x for x in tensors], 0)
+
+
+def narrow(x: Any, dim: int, start: int, length: int) -> Any:
+    """x[start : start + length] along an axis; a view."""
+    axis = one(dim, x.ndim, "narrow")
+    if not 0 <= start <= start + length <= x.shape[axis]:
+        raise ShapeError(f"narrow: {start} to {start + length} lies outside of axis {axis} of shape {x.shape}")
+    return narrowed(x, axis=axis, start=start, stop=start + length)
+
+
+def split(x: Any, split_size_or_sections: Any, dim: int | None = None, *, axis: int | None = None) -> tuple[Any, ...]:
+    """Pieces of this size (the last may be smaller), or of these sizes, along an axis; views."""
+    place = one(either(dim, axis, "dim and axis", 0), x.ndim, "split")
+    size = x.shape[place]
+    if isinstance(split_size_or_sections, int):
+        step = split_size_or_sections
+        if step <= 0:
+            raise UsageError(f"split: the size of a piece must be positive, not {step}")
+        sections = [min(step, size - start) for start in range(0, size, step)] or [0]
+    else:
+        sections = list(split_size_or_sections)
+        if sum(sections) != size:
+            raise ShapeError(f"split: {sections} do not add up to {size}, the size of axis {place} of {x.shape}")
+    ends = np.cumsum(sections).tolist()
+    return tuple(narrowed(x, axis=place, start=end - n, stop=end) for n, end in zip(sections, ends, strict=True))
+
+
+def chunk(x: Any, chunks: int, dim: int | None = None, *, axis: int | None = None) -> tuple[Any, ...]:
+    """At most this many pieces of equal size (the last may be smaller) along an axis; views."""
+    place = one(either(dim, axis, "dim and axis", 0), x.ndim, "chunk")
+    if chunks <= 0:
+        raise UsageError(f"chunk: the number of chunks must be positive, not {chunks}")
+    return split(x, max(-(-x.shape[place] // chunks), 1), place)
+
+
+def unbind(x: Any, dim: int | None = None, *, axis: int | None = None) -> tuple[Any, ...]:
+    """The slices along an axis, without that axis; views."""
+    place = one(either(dim, axis, "dim and axis", 0), x.ndim, "unbind")
+    shape = x.shape[:place] + x.shape[place + 1 :]
+    return tuple(
+        reshaped(narrowed(x, axis=place, start=i, stop=i + 1), shape=shape) for i in range(x.shape[place])
+    )
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
+    """The coordinates of a grid, one tensor an axis; "ij" is matrix order, "xy" NumPy's."""
+    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
+        tensors = tuple(tensors[0])
+    if indexing not in ("ij", "xy"):
+        raise UsageError(f"meshgrid: indexing is 'ij' or 'xy', not {indexing!r}")
+    shape = tuple(math.prod(x.shape) for x in tensors)
+    grids = [
+        expanded(reshaped(x, shape=tuple(n if i == k else 1 for k in range(len(shape)))), shape=shape)
+        for i, (x, n) in enumerate(zip(tensors, shape, strict=True))
+    ]
+    return tuple(transpose(g, 0, 1) for g in grids) if indexing == "xy" and len(shape) > 1 else tuple(grids)
+
+
+def pad(x: Any, pad: Sequence[int], value: float = 0.0) -> Any:
+    """x with constant values around it: `pad` names (before, after) for the last axis first, as in PyTorch."""
+    if len(pad) % 2 or len(pad) > 2 * x.ndim:
+        raise ShapeError(f"pad: {tuple(pad)} must be pairs (before, after) for at most the {x.ndim} axes of {x.shape}")
+    pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)]
+    widths = [(0, 0)] * (x.ndim - len(pairs)) + pairs[::-1]
+    for axis, (before, after) in enumerate(widths):  # negative widths crop
+        if before < 0 or after < 0:
+            start, stop = max(-before, 0), x.shape[axis] - max(-after, 0)
+            x = narrowed(x, axis=axis, start=start, stop=stop)
+    return padded(x, widths=tuple((max(b, 0), max(a, 0)) for b, a in widths), value=value)

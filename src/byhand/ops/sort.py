@@ -1,0 +1,183 @@
+"""Sorting and what is found by order: extremes with their indices, top-k, median, unique values, histograms.
+
+Indices carry no gradient; values are gathered by them, so one rule, that of `gather`, serves all of these.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from byhand.core.errors import UsageError
+from byhand.core.op import MOVE, op
+from byhand.core.variable import Array, Variable
+from byhand.ops import elementwise as e
+from byhand.ops.axes import either, one
+from byhand.ops.index import gathered
+from byhand.ops.reduce import argmax_over, argmin_over, max_over, min_over
+from byhand.ops.views import narrowed, reshaped
+
+
+class Found(NamedTuple):
+    """Values and their indices, as PyTorch's functions return them."""
+
+    values: Any
+    indices: Any
+
+
+@op(MOVE, name="argsort")
+def order(x: Array, *, axis: int, descending: bool) -> Array:
+    """The indices that sort x along an axis; equals keep their order"""
+    if descending:  # sort the reversed values and count from the other end, so that equals keep their order
+        flipped = np.flip(x, axis)
+        return x.shape[axis] - 1 - np.flip(np.argsort(flipped, axis=axis, kind="stable"), axis)
+    return np.argsort(x, axis=axis, kind="stable")
+
+
+def argsort(x: Any, dim: int | None = None, descending: bool = False, stable: bool = True, *, axis: int | None = None) -> Any:
+    """The indices that sort x along an axis."""
+    return order(x, axis=one(either(dim, axis, "dim and axis", -1), x.ndim, "argsort"), descending=descending)
+
+
+def sort(
+    x: Any, dim: int | None = None, descending: bool = False, stable: bool = True, *, axis: int | None = None
+) -> Found:
+    """(values, indices) sorted along an axis.
+
+    >>> import byhand
+    >>> byhand.sort(byhand.tensor([3, 1, 2])).values
+    tensor([1, 2, 3])
+    """
+    place = one(either(dim, axis, "dim and axis", -1), x.ndim, "sort")
+    if x.ndim == 0:
+        return Found(x, e.cast(x * 0, dtype=np.dtype(np.int64)))
+    indices = order(x, axis=place, descending=descending)
+    return Found(gathered(x, indices, axis=place), indices)
+
+
+def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Found:
+    """(values, indices) of the k largest or smallest along an axis, in order."""
+    axis = one(dim, x.ndim, "topk")
+    if not 0 <= k <= x.shape[axis]:
+        raise UsageError(f"topk: k={k} is not within 0 and {x.shape[axis]}, the size of axis {axis} of {x.shape}")
+    indices = narrowed(order(x, axis=axis, descending=largest), axis=axis, start=0, stop=k)
+    return Found(gathered(x, indices, axis=axis), indices)
+
+
+def kthvalue(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Found:
+    """(value, index) of the k-th smallest along an axis, counted from 1."""
+    axis = one(dim, x.ndim, "kthvalue")
+    if not 1 <= k <= x.shape[axis]:
+        raise UsageError(f"kthvalue: k={k} is not within 1 and {x.shape[axis]}, the size of axis {axis} of {x.shape}")
+    indices = narrowed(order(x, axis=axis, descending=False), axis=axis, start=k - 1, stop=k)
+    return _found(x, indices, axis, keepdim)
+
+
+def _found(x: Any, indices: Any, axis: int, keepdim: bool) -> Found:
+    values = gathered(x, indices, axis=axis)
+    if keepdim:
+        return Found(values, indices)
+    shape = x.shape[:axis] + x.shape[axis + 1 :]
+    return Found(reshaped(values, shape=shape), reshaped(indices, shape=shape))
+
+
+def _extreme(x: Any, other: Any, keepdim: Any, pick: Any, over: Any, binary: Any, name: str) -> Any:
+    if isinstance(other, (Variable, np.ndarray)):
+        return binary(x, other)
+    if other is None:
+        return over(x, axis=tuple(range(x.ndim)), keepdims=bool(keepdim))
+    if isinstance(other, (tuple, list)):
+        return over(x, axis=tuple(builtins.sorted(one(a, x.ndim, name) for a in other)), keepdims=bool(keepdim))
+    axis = one(other, x.ndim, name)
+    return _found(x, pick(x, axis=axis, keepdims=True), axis, bool(keepdim)) if x.ndim else Found(x, pick(x, axis=None, keepdims=False))
+
+
+def max(x: Any, dim: Any = None, keepdim: Any = None, *, other: Any = None, axis: Any = None, keepdims: Any = None) -> Any:
+    """The largest value; with an axis (values, indices) along it; with a tensor `maximum`.
+
+    >>> import byhand
+    >>> byhand.max(byhand.tensor([[1, 5], [7, 2]]), 1).indices
+    tensor([1, 0])
+    """
+    dim = either(either(dim, other, "dim and other"), axis, "dim and axis")
+    keep = either(keepdim, keepdims, "keepdim and keepdims", False)
+    return _extreme(x, dim, keep, argmax_over, max_over, e.maximum, "max")
+
+
+def min(x: Any, dim: Any = None, keepdim: Any = None, *, other: Any = None, axis: Any = None, keepdims: Any = None) -> Any:
+    """The smallest value; with an axis (values, indices) along it; with a tensor `minimum`."""
+    dim = either(either(dim, other, "dim and other"), axis, "dim and axis")
+    keep = either(keepdim, keepdims, "keepdim and keepdims", False)
+    return _extreme(x, dim, keep, argmin_over, min_over, e.minimum, "min")
+
+
+def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The middle value, the lower of two; with an axis (values, indices) along it."""
+    if dim is None:
+        flat = reshaped(x, shape=(x.size,))
+        return kthvalue(flat, (x.size + 1) // 2).values
+    axis = one(dim, x.ndim, "median")
+    return kthvalue(x, (x.shape[axis] + 1) // 2, axis, keepdim)
+
+
+def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The q-quantile along an axis, linear between neighbours; q is a number or a vector."""
+    if dim is None:
+        shape = (1,) * x.ndim if keepdim else None
+        x, axis = reshaped(x, shape=(x.size,)), 0
+    else:
+        axis, shape = one(dim, x.ndim, "quantile"), None
+    ordered = sort(x, axis).values
+    wanted = np.atleast_1d(np.asarray(getattr(q, "array", q), dtype=np.float64))
+    if ((wanted < 0) | (wanted > 1)).any():
+        raise UsageError(f"quantile: q must lie within 0 and 1, not {q}")
+    parts = []
+    for place in wanted * (x.shape[axis] - 1):
+        low, high = int(np.floor(place)), int(np.ceil(place))
+        a = narrowed(ordered, axis=axis, start=low, stop=low + 1)
+        b = narrowed(ordered, axis=axis, start=high, stop=high + 1)
+        part = a + (b - a) * float(place - low)
+        parts.append(part if keepdim and shape is None else part.squeeze(axis) if shape is None else reshaped(part, shape=shape))
+    if np.ndim(getattr(q, "array", q)) == 0:
+        return parts[0]
+    from byhand.ops.shape import stack
+
+    return stack(parts, 0)
+
+
+def unique(x: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+    """The distinct values in order; with their places in x and counts if wanted."""
+    make = type(x)
+    found = np.unique(x.array, return_inverse=True, return_counts=True, axis=dim)
+    parts = [make(found[0])]
+    if return_inverse:
+        parts.append(make(found[1].reshape(x.shape if dim is None else -1)))
+    if return_counts:
+        parts.append(make(found[2]))
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    """How often each of 0, 1, 2, … occurs, or the sum of its weights."""
+    w = None if weights is None else getattr(weights, "array", weights)
+    return type(x)(np.bincount(x.array, w, minlength))
+
+
+def histc(x: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
+    """How many values fall into each of `bins` equal intervals from min to max (of x, if both are 0)."""
+    span = (float(x.array.min()), float(x.array.max())) if min == max == 0 else (min, max)
+    return type(x)(np.histogram(x.array, bins, span)[0].astype(x.dtype))
+
+
+def searchsorted(sorted_sequence: Any, values: Any, *, right: bool = False) -> Any:
+    """Where the values would be put into a sorted vector to keep it sorted."""
+    array = getattr(values, "array", values)
+    return type(sorted_sequence)(np.asarray(np.searchsorted(sorted_sequence.array, array, "right" if right else "left")))
+
+
+__all__ = [
+    "Found", "argsort", "bincount", "histc", "kthvalue", "max", "median", "min", "quantile", "searchsorted",
+    "sort", "topk", "unique",
+]  # fmt: skip

@@ -1,0 +1,56 @@
+"""The error function and its relatives, which NumPy lacks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from byhand.core.op import ELEMENTWISE, derive, op
+from byhand.core.variable import Array
+from byhand.ops import elementwise as e
+
+# Chebyshev coefficients of ln(erfc(z) / t) + z² in u = 2t − 1 with t = 2 / (2 + z), for z ≥ 0, computed with 40
+# digits at 40 nodes. 26 of them leave an error below 1e-16; 12 suffice for float32.
+COEFFICIENTS = (
+    -0.6513268598908547, 0.6419697923564902, 0.019476473204185836, -0.009561514786808632, -0.0009465953444820369,
+    0.00036683949785276145, 4.252332480690777e-05, -2.0278578112534242e-05, -1.6242900046470256e-06,
+    1.3036558355805232e-06, 1.5626441722066142e-08, -8.523809591492654e-08, 6.5290544390988515e-09,
+    5.059343495551469e-09, -9.91364156493033e-10, -2.273651222931836e-10, 9.646791102015527e-11,
+    2.3940380830391146e-12, -6.886027526497553e-12, 8.944879273090725e-13, 3.130921399342958e-13,
+    -1.1270822361367252e-13, 3.810905255189232e-16, 7.106097613609237e-15, -1.5230282014571041e-15,
+    -9.457494571291254e-17,
+)  # fmt: skip
+
+
+def _tail(z: Array) -> Array:
+    """erfc(z) for z ≥ 0, by Clenshaw's recurrence."""
+    t = 2 / (2 + z)
+    u = 4 * t - 2
+    coefficients = COEFFICIENTS[:12] if z.dtype == np.float32 else COEFFICIENTS
+    high = low = np.zeros_like(z)
+    for c in coefficients[:0:-1]:
+        high, low = u * high - low + c, high
+    return t * np.exp(coefficients[0] + 0.5 * u * high - low - z * z)
+
+
+@op(ELEMENTWISE, onnx="Erf")
+def erf(x: Array) -> Array:
+    """2/√π ∫₀ˣ e^(−t²) dt"""
+    x = np.asarray(x)
+    x = x if x.dtype.kind == "f" else x.astype(np.float64)
+    # near 0 the series 2/√π (x − x³/3 + x⁵/10 …) is exact to the last digit, where 1 − erfc(x) would lose them
+    xx = np.minimum(x * x, 0.01)
+    series = x * (1 - xx * (1 / 3 - xx * (1 / 10 - xx * (1 / 42 - xx * (1 / 216 - xx / 1320))))) * 1.1283791670955126
+    return np.where(np.abs(x) < 0.1, series, np.copysign(1 - _tail(np.abs(x)), x))
+
+
+@op(ELEMENTWISE)
+def erfc(x: Array) -> Array:
+    """1 − erf(x), exact in its tail"""
+    x = np.asarray(x)
+    x = x if x.dtype.kind == "f" else x.astype(np.float64)
+    tail = _tail(np.abs(x))
+    return np.where(x >= 0, tail, 2 - tail)
+
+
+derive(erf, x=lambda g, x: g * (1.1283791670955126 * e.exp(-x * x)))
+derive(erfc, x=lambda g, x: g * (-1.1283791670955126 * e.exp(-x * x)))

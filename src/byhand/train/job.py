@@ -1,0 +1,243 @@
+"""`Job`: a whole training run as the command line does it: data, model, recipe, folder, result.
+
+Called by `byhand train` and `byhand evaluate`. Everything a job decides stands in the run's `config.json`, so that
+`Job.load(path).train()` goes on with it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from byhand.core.errors import DataError, UsageError
+from byhand.core.generator import default_generator
+from byhand.data.datasets import Splits, Table, load
+from byhand.data.loader import DataLoader
+from byhand.nn.module import Module
+from byhand.train import architecture
+from byhand.train.callbacks import BestWeights, Callback, EarlyStopping
+from byhand.train.fit import fit
+from byhand.train.metrics import R2, Accuracy, ConfusionMatrix, MacroF1, Metric, named
+from byhand.train.recipe import Recipe
+from byhand.train.run import CONFIG, Run
+from byhand.train.storage import write_atomically
+from byhand.train.training import evaluate
+
+RESULT = "result.json"
+_PLANNED = ("cosine", "onecycle")  # schedules that are laid out for a number of epochs
+
+
+@dataclass
+class Job:
+    """A run to be trained, or trained already: its folder and what `config.json` says."""
+
+    run: Run
+    recipe: Recipe
+    is_new: bool = False
+    loaded: Splits | None = None
+
+    @classmethod
+    def new(cls, path: Path, dataset: str, recipe: Recipe, target: str | None = None) -> Job:
+        """Load the data and build the model once, to find every mistake before a folder is made.
+
+        Raises UsageError if `path` holds a run, and whatever is wrong with data, model or recipe.
+        """
+        if (path / CONFIG).exists():
+            raise UsageError(f"{path} already holds a run; go on with: byhand train --resume {path}, or choose another")
+        split = _load(dataset, recipe, target)
+        if recipe.standardize is None:
+            recipe = dataclasses.replace(recipe, standardize=split.kind == "table")
+        file = Path(dataset)
+        data: dict[str, Any] = {"name": dataset, "target": target}
+        if file.is_file():
+            data = {"file": _relative(file, path), "sha256": architecture.digest(file), "target": target}
+        if isinstance(split.train, Table):
+            data |= {"columns": list(split.train.columns), "target_name": split.train.target}
+        config = {"byhand": version("byhand"), "data": data, "model": _model_config(split, recipe, path)}
+        job = cls(Run(path, config), recipe, is_new=True, loaded=split)
+        job.build()
+        job.run = Run.open(path, job._config_with_recipe())
+        if "file" in config["model"]:
+            job.run.keep_model_file(architecture.split_file_spec(recipe.model)[0])
+        return job
+
+    @classmethod
+    def load(cls, path: Path, epochs: int | None = None) -> Job:
+        """The job of a run folder, with another number of `epochs` if given.
+
+        Raises DataError if the folder is none of a job, UsageError if its schedule was laid out for its epochs.
+        """
+        run = Run.load(path)
+        try:
+            recipe = Recipe(**run.config["recipe"])
+        except (KeyError, TypeError):
+            raise DataError(f"{path} was not made by byhand train, which alone can go on with it from here") from None
+        job = cls(run, recipe)
+        if epochs is not None and epochs != recipe.epochs:
+            if recipe.schedule in _PLANNED:
+                raise UsageError(
+                    f"the schedule {recipe.schedule} was laid out for {recipe.epochs} epochs; "
+                    "for another number of epochs begin a new run"
+                )
+            job.recipe = dataclasses.replace(recipe, epochs=epochs)
+            job.run = Run(path, job._config_with_recipe())
+            write_atomically(path / CONFIG, (json.dumps(job.run.config, indent=2) + "\n").encode())
+        return job
+
+    def _config_with_recipe(self) -> dict[str, Any]:
+        return self.run.config | {"recipe": dataclasses.asdict(self.recipe)}
+
+    @property
+    def split(self) -> Splits:
+        """The data of the job, cut as it was at the first time."""
+        if self.loaded is None:
+            data = self.run.config["data"]
+            name = data["name"] if "name" in data else os.path.relpath(self.run.path / data["file"])
+            if "sha256" in data and Path(name).is_file() and architecture.digest(Path(name)) != data["sha256"]:
+                raise DataError(f"{name} is no longer the file this run was trained on: its checksum has changed")
+            self.loaded = _load(name, self.recipe, data["target"])
+        return self.loaded
+
+    def build(self) -> Module:
+        """The model before training; the same one each time, by the recipe's seed."""
+        default_generator.manual_seed(self.recipe.seed)
+        if not self.run.config["model"].get("standardize"):
+            return self.run.build()
+        x = self.split.train.fetch(slice(None))[0].array
+        return self.run.build(architecture.Standardize.like(x))
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes; empty if the targets are numbers."""
+        return list(self.run.config["model"]["classes"])
+
+    @property
+    def classification(self) -> bool:
+        """Whether the targets are classes."""
+        return bool(self.classes)
+
+    def train(self, *, progress: bool = True, save_every_seconds: float | None = 30.0) -> dict[str, Any]:
+        """Train to the end, or go on to it; returns and keeps the result on the test data."""
+        recipe, split = self.recipe, self.split
+        model = self.build()
+        optimizer = recipe.make_optimizer(model)
+        loader = DataLoader(split.train, recipe.batch_size, shuffle=True)
+        callbacks: list[Callback] = []
+        if split.valid is not None:
+            callbacks.append(BestWeights())
+            if recipe.patience is not None:
+                callbacks.append(EarlyStopping(recipe.patience))
+        fit(
+            model,
+            loader,
+            None if split.valid is None else DataLoader(split.valid, 1024),
+            recipe.make_loss(self.classification),
+            optimizer,
+            epochs=recipe.epochs,
+            metrics=self.metrics(),
+            scheduler=recipe.make_scheduling(optimizer, len(loader)),
+            clip_norm=recipe.clip_norm,
+            callbacks=callbacks,
+            out=self.run.path,
+            resume=True,
+            save_every_seconds=save_every_seconds,
+            config=self.run.config,
+            progress=progress,
+        )
+        result = {"test": self.evaluate(split.test, model), "parts": self.sizes()}
+        write_atomically(self.run.path / RESULT, (json.dumps(result, indent=2) + "\n").encode())
+        return result
+
+    def metrics(self) -> dict[str, Metric]:
+        """What is measured in each epoch."""
+        return named([Accuracy() if self.classification else R2()])
+
+    def sizes(self) -> dict[str, int]:
+        """How many samples each part has."""
+        split = self.split
+        return {"train": len(split.train), "valid": len(split.valid or ()), "test": len(split.test)}
+
+    def part(self, name: str) -> Any:
+        """One part of the data: train, valid or test. Raises UsageError if there is none of that name."""
+        parts = {"train": self.split.train, "valid": self.split.valid, "test": self.split.test}
+        if parts.get(name) is None or not len(parts[name]):
+            there = ", ".join(part for part, n in self.sizes().items() if n)
+            raise UsageError(f"the run has no part {name!r} of its data; there is {there}")
+        return parts[name]
+
+    def other(self, dataset: str) -> Any:
+        """Another dataset, whole, for the trained model. Raises DataError if its samples have another shape."""
+        split = load(dataset, valid=0.0, test=0.0, **_target_option(self.run.config["data"]["target"]))
+        if split.shape != tuple(self.run.config["model"]["input_shape"]):
+            raise DataError(f"{dataset} has inputs of {split.shape}, the run takes {self.split.shape}")
+        return split.train
+
+    def evaluate(self, data: Any, model: Module | None = None) -> dict[str, Any]:
+        """Loss, accuracy, macro F1 and the confusion matrix (or R²) of the trained model on `data`."""
+        metrics = self.metrics()
+        if self.classification:
+            metrics |= named([MacroF1(), ConfusionMatrix(self.run.config["model"]["outputs"])])
+        loss = self.recipe.make_loss(self.classification)
+        found = evaluate(model or self.run.model(), DataLoader(data, 1024), loss, metrics)
+        return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in found.items()}
+
+
+def _target_option(target: str | None) -> dict[str, Any]:
+    if target is None:
+        return {}
+    return {"target": int(target) if target.lstrip("-").isdigit() else target}
+
+
+def _load(dataset: str, recipe: Recipe, target: str | None) -> Splits:
+    """The dataset in its three parts. Raises UsageError or DataError for what cannot be trained on."""
+    split = load(dataset, valid=recipe.valid_fraction, test=recipe.test_fraction, **_target_option(target))
+    if split.kind == "text" and not architecture.is_file_spec(recipe.model):
+        raise UsageError(
+            f"{dataset} is text: {recipe.model} cannot read it. Give a model of your own, --model FILE.py:function, "
+            "from characters (N, T) as int64 to scores (N, C, T)"
+        )
+    if len(split.train.fetch(slice(0, 1))) != 2:
+        raise DataError(f"{dataset} has inputs but no target to learn from; see --target")
+    if split.classes is None and split.train.fetch(slice(0, 1))[1].array.dtype.kind in "iu":
+        raise DataError(
+            f"{dataset}: the target's whole numbers are no labels from 0 up (or more than 10,000); "
+            "write them as 1.0, 2.0, ... to predict them as numbers"
+        )
+    return split
+
+
+def _outputs(split: Splits) -> int:
+    if split.classes is not None:
+        return split.classes
+    return int(np.prod(split.train.fetch(slice(0, 1))[1].array.shape[1:]))
+
+
+def _model_config(split: Splits, recipe: Recipe, path: Path) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "spec": recipe.model,
+        "kind": split.kind,
+        "input_shape": list(split.shape),
+        "outputs": _outputs(split),
+        "classes": list(split.class_names),
+    }
+    if architecture.is_file_spec(recipe.model):
+        file, function = architecture.split_file_spec(recipe.model)
+        own = {"activation": recipe.activation != "relu", "dropout": recipe.dropout, "standardize": recipe.standardize}
+        if ignored := [name for name, given in own.items() if given]:
+            raise UsageError(f"{', '.join(ignored)}: your own model {recipe.model} decides this itself")
+        del config["spec"]
+        return config | {"file": _relative(file, path), "function": function, "sha256": architecture.digest(file)}
+    options = {"activation": recipe.activation, "dropout": recipe.dropout, "init": recipe.init}
+    return config | options | {"standardize": bool(recipe.standardize)}
+
+
+def _relative(file: Path, folder: Path) -> str:
+    """`file` as seen from `folder`, so that both can move together and no path of this machine is kept."""
+    return Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()

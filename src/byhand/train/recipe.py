@@ -1,0 +1,123 @@
+"""`Recipe`: how a network is trained, as plain values that a run folder keeps; and the recipes of known datasets.
+
+Made by the command line from its options, read back by `byhand train --resume`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from byhand import nn, optim
+from byhand.core.errors import UsageError
+from byhand.optim import lr_scheduler
+from byhand.train.callbacks import Scheduling
+
+OPTIMIZERS: dict[str, tuple[type[optim.Optimizer], float]] = {  # with the learning rate that is taken if none is given
+    "sgd": (optim.SGD, 0.1),
+    "adagrad": (optim.Adagrad, 0.01),
+    "rmsprop": (optim.RMSprop, 0.001),
+    "adadelta": (optim.Adadelta, 1.0),
+    "adam": (optim.Adam, 0.001),
+    "adamw": (optim.AdamW, 0.001),
+    "nadam": (optim.NAdam, 0.001),
+}
+SCHEDULES = ("constant", "cosine", "step", "exponential", "onecycle", "plateau")
+LOSSES = ("cross_entropy", "hinge", "mse")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The choices of a training run. `lr` None takes the optimiser's usual one, `loss` None the task's."""
+
+    model: str = "mlp:64"
+    activation: str = "relu"
+    dropout: float = 0.0
+    init: str = "default"
+    standardize: bool | None = None
+    loss: str | None = None
+    label_smoothing: float = 0.0
+    epochs: int = 20
+    batch_size: int = 64
+    optimizer: str = "adam"
+    lr: float | None = None
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    clip_norm: float | None = None
+    patience: int | None = None
+    valid_fraction: float | None = None  # None: what the dataset has, or a tenth
+    test_fraction: float = 0.2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("loss", LOSSES)):
+            value = getattr(self, name)
+            if value is not None and value not in choices:
+                raise UsageError(f"there is no {name} {value!r}; choose from {', '.join(choices)}")
+        for name in ("valid_fraction", "test_fraction", "dropout", "label_smoothing"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                raise UsageError(f"{name} must be at least 0 and less than 1, got {value}")
+        if self.epochs < 0 or self.batch_size < 1:
+            raise UsageError(f"epochs and batch size must be positive, got {self.epochs} and {self.batch_size}")
+        if (self.valid_fraction or 0.0) + self.test_fraction >= 1:
+            raise UsageError("valid_fraction and test_fraction leave nothing to train on")
+
+    def replace(self, **changes: Any) -> Recipe:
+        """A copy with the `changes` that are not None."""
+        return dataclasses.replace(self, **{name: value for name, value in changes.items() if value is not None})
+
+    def without_optimizer(self) -> Recipe:
+        """The recipe with the options of its optimiser at their usual values."""
+        return dataclasses.replace(self, lr=None, momentum=0.0, weight_decay=0.0)
+
+    def make_optimizer(self, model: nn.Module) -> optim.Optimizer:
+        """The optimiser over all parameters of `model`."""
+        kind, usual = OPTIMIZERS[self.optimizer]
+        options: dict[str, Any] = {"lr": usual if self.lr is None else self.lr, "weight_decay": self.weight_decay}
+        if self.momentum:
+            if self.optimizer not in ("sgd", "rmsprop"):
+                raise UsageError(f"momentum is an option of sgd and rmsprop, not of {self.optimizer}")
+            options["momentum"] = self.momentum
+        return kind(model.parameters(), **options)
+
+    def make_scheduling(self, optimizer: optim.Optimizer, batches: int) -> Scheduling | None:
+        """The schedule as a callback; `batches` is their number in an epoch."""
+        steps = max(1, self.epochs * batches)
+        peak = float(optimizer.param_groups[0]["lr"])
+        make: dict[str, Callable[[], Scheduling]] = {
+            "cosine": lambda: Scheduling(lr_scheduler.CosineAnnealingLR(optimizer, steps), per="batch"),
+            "step": lambda: Scheduling(lr_scheduler.StepLR(optimizer, max(1, math.ceil(self.epochs / 3)), 0.1)),
+            "exponential": lambda: Scheduling(lr_scheduler.ExponentialLR(optimizer, 0.95)),
+            "onecycle": lambda: Scheduling(lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps), per="batch"),
+            "plateau": lambda: Scheduling(lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.3, patience=3)),
+        }
+        return make[self.schedule]() if self.schedule in make else None
+
+    def make_loss(self, classification: bool) -> nn.Module:
+        """The loss module: cross-entropy for classes, the mean squared error for numbers, unless `loss` says more."""
+        loss = self.loss or ("cross_entropy" if classification else "mse")
+        if classification == (loss == "mse"):
+            raise UsageError(f"the loss {loss} does not fit {'classes' if classification else 'numbers'} as targets")
+        if loss == "cross_entropy":
+            return nn.CrossEntropyLoss(label_smoothing=self.label_smoothing)
+        return nn.MultiMarginLoss() if loss == "hinge" else nn.MSELoss()
+
+
+RECIPES: dict[str, Recipe] = {
+    "digits": Recipe(),
+    "mnist": Recipe(model="mlp:256,128", epochs=10, batch_size=128, schedule="onecycle", lr=0.003, dropout=0.2),
+    "fashion_mnist": Recipe(model="mlp:256,128", epochs=15, batch_size=128, schedule="onecycle", lr=0.003, dropout=0.2),
+    "cifar10": Recipe(model="mlp:512,256", epochs=20, batch_size=128, schedule="onecycle", lr=0.002, dropout=0.2),
+    "planar_flower": Recipe(model="mlp:4", activation="tanh", epochs=300, batch_size=400, optimizer="sgd", lr=1.2),
+    "spirals": Recipe(model="mlp:100", epochs=200, lr=0.01),
+}
+
+
+def recipe_for(dataset: str) -> Recipe:
+    """The recipe of a dataset by its name, or the general one."""
+    return RECIPES.get(dataset, Recipe())

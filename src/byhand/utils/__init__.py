@@ -1,0 +1,7 @@
+"""PyTorch's paths for what has a better room here: `byhand.utils.data` is `byhand.data`."""
+
+from __future__ import annotations
+
+from byhand.utils import data
+
+__all__ = ["data"]
