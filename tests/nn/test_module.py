@@ -172,6 +172,24 @@ def test_errors_of_others_keep_their_message_and_get_one_note():
     assert caught.value.__notes__ == ["in model.0.0: Broken()"]
 
 
+def test_a_module_too_broken_to_describe_itself_does_not_hide_the_error():
+    class Half(Module):
+        def forward(self, x):
+            raise ValueError("mine")
+
+        def extra_repr(self):
+            return self.never_set
+
+    with pytest.raises(ValueError, match="mine") as caught:
+        Half()(1)
+    assert caught.value.__notes__ == ["in model: Half"]
+
+
+def test_keyword_inputs_are_named_in_errors():
+    with pytest.raises(ShapeError, match=r"Affine\(4 → 3\) got x of shape \(2, 5\)"):
+        Affine(4, 3)(x=byhand.ones(2, 5))
+
+
 def test_a_misspelt_attribute_in_forward_gets_a_near_name():
     class Typo(Module):
         def __init__(self):

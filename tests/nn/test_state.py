@@ -160,6 +160,10 @@ def test_load_hooks_rename_and_forgive():
     with net.register_load_state_dict_post_hook(lambda module, keys: None), pytest.raises(CheckpointError):
         net.load_state_dict(incomplete)
     assert same(before, values(net)), "taken back"
+    weight = net.fc1.weight
+    with net.register_load_state_dict_post_hook(lambda module, keys: None), pytest.raises(CheckpointError):
+        net.load_state_dict(incomplete, assign=True)
+    assert net.fc1.weight is weight
     with net.register_load_state_dict_post_hook(lambda module, keys: keys.missing_keys.clear()):
         net.load_state_dict(incomplete)
     assert net.fc1.bias.tolist() == (before["fc1.bias"] + 1).tolist()

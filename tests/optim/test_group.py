@@ -7,9 +7,17 @@ import re
 import pytest
 
 import byhand
-from byhand import nn
 from byhand.core.errors import UsageError
+from byhand.nn.module import Module
+from byhand.nn.parameter import Parameter
 from byhand.optim import SGD
+
+
+class Layer(Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = Parameter(byhand.ones(1, 2))
+        self.bias = Parameter(byhand.zeros(1))
 
 
 def parameter(*shape):
@@ -31,7 +39,7 @@ def test_forms_that_are_taken():
 
 
 def test_names_are_kept():
-    model = nn.Linear(2, 1)
+    model = Layer()
     group = SGD(model.named_parameters()).param_groups[0]
     assert group["param_names"] == ["weight", "bias"]
     assert group["params"][1] is model.bias
@@ -44,9 +52,9 @@ def test_a_groups_dictionary_is_not_changed():
 
 
 def test_not_an_iterable_of_parameters():
-    model = nn.Linear(2, 1)
+    model = Layer()
     refused(parameter(2), "got a Tensor: write [tensor]")
-    refused(model, "got a Linear: write model.parameters()")
+    refused(model, "got a Layer: write model.parameters()")
     refused(model.parameters, "got a method: call it: model.parameters()")
     refused({"params": [parameter(2)]}, "got a dict: write [group]")
     refused({"weight": parameter(2)}, "got a dict: write model.parameters(), or list(parameters.values())")
@@ -86,7 +94,7 @@ def test_groups_with_and_without_names():
 
 
 def test_frozen_parameters_are_taken_unless_all_are():
-    model = nn.Linear(2, 1)
+    model = Layer()
     model.bias.requires_grad_(False)
     optimizer = SGD(model.parameters(), lr=1.0)
     model.weight.grad = byhand.ones(1, 2)

@@ -97,7 +97,7 @@ def _node(x: Any, name: str) -> Node:
 
 
 def _roots(tensors: Sequence[Any], cotangents: list[Any], create_graph: bool, name: str) -> list[tuple[Node, Any]]:
-    if cotangents == [None]:
+    if len(cotangents) == 1 and cotangents[0] is None:
         cotangents = [None] * len(tensors)
     if len(cotangents) != len(tensors):
         raise UsageError(f"{name}: {len(tensors)} tensors, but {len(cotangents)} gradients for them")

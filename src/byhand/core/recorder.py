@@ -49,7 +49,7 @@ def recorder(op: Op) -> Callable[..., Any]:
 
 
 def _unary(op: Op) -> Callable[..., Any]:
-    kernel, rules, masks = op.kernel, op.rules, op.masks
+    kernel, rules, masks = op.ufunc or op.kernel, op.rules, op.masks  # a ufunc saves a Python frame, 30 ns
     attrs: dict[str, Any] = {}
 
     def call(x: Any) -> Any:
@@ -118,7 +118,7 @@ def _unary_attrs(op: Op) -> Callable[..., Any]:
 
 
 def _binary(op: Op) -> Callable[..., Any]:
-    kernel, rules, masks = op.kernel, op.rules, op.masks
+    kernel, rules, masks = op.ufunc or op.kernel, op.rules, op.masks  # a ufunc saves a Python frame, 30 ns
     attrs: dict[str, Any] = {}
 
     def call(x: Any, y: Any) -> Any:

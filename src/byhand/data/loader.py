@@ -17,8 +17,8 @@ from byhand.core.generator import Generator, default_generator
 from byhand.data.collate import default_collate, default_convert
 from byhand.data.dataset import Dataset, IterableDataset
 from byhand.data.prefetch import END, prefetched
-from byhand.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, check_batch_size
-from byhand.data.whole import Fetch, fetcher, written_together
+from byhand.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, check_positive
+from byhand.data.whole import fetcher, written_together
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -91,7 +91,7 @@ class DataLoader(Generic[T_co]):
         pin_memory_device: str = "",
         in_order: bool = True,
     ) -> None:
-        self.dataset = dataset
+        self.dataset: Any = dataset
         self.num_workers = num_workers
         self.pin_memory = pin_memory
         self.timeout = timeout
@@ -101,7 +101,8 @@ class DataLoader(Generic[T_co]):
         self.drop_last = drop_last
         self._check(batch_size, shuffle, sampler, batch_sampler)
         if sampler is None and not isinstance(dataset, IterableDataset):
-            sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+            source: Any = dataset
+            sampler = RandomSampler(source, generator=generator) if shuffle else SequentialSampler(source)
         if batch_sampler is not None:
             batch_size = None
         elif batch_size is not None and sampler is not None:
@@ -123,8 +124,8 @@ class DataLoader(Generic[T_co]):
         if batch_size is None and self.drop_last:
             raise UsageError("drop_last=True needs a batch_size")
         if batch_size is not None:
-            check_batch_size(batch_size)
-        if not isinstance(self.num_workers, int) or self.num_workers < 0:
+            check_positive("batch_size", batch_size)
+        if self.num_workers < 0:
             raise UsageError(f"num_workers counts threads: 0 or more, not {self.num_workers!r}")
         if self.timeout < 0:
             raise UsageError(f"timeout is in seconds, 0 for none, not {self.timeout!r}")
@@ -143,7 +144,7 @@ class DataLoader(Generic[T_co]):
             return len(self.batch_sampler)  # type: ignore[arg-type]
         if self.sampler is not None:
             return len(self.sampler)  # type: ignore[arg-type]
-        size = len(self.dataset)  # type: ignore[arg-type]
+        size = len(self.dataset)
         if self.batch_size is None:
             return size
         return size // self.batch_size if self.drop_last else -(-size // self.batch_size)

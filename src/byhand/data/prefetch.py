@@ -34,8 +34,7 @@ def prefetched(
     from concurrent.futures import Future, ThreadPoolExecutor  # here: 5 ms that `import byhand` need not pay
 
     numbers = count()
-    start = None if initialize is None else lambda: initialize(next(numbers))
-    pool = ThreadPoolExecutor(workers, "byhand-loader", **({} if start is None else {"initializer": start}))
+    pool = ThreadPoolExecutor(workers, "byhand-loader", lambda: initialize and initialize(next(numbers)))
     waiting: deque[Future[Any]] = deque()
     try:
         waiting.extend(pool.submit(work, task) for task in islice(tasks, ahead))

@@ -59,7 +59,7 @@ class RandomSampler(Sampler[int]):
         if not isinstance(replacement, bool):
             raise UsageError(f"RandomSampler: replacement is True or False, not {replacement!r}")
         if num_samples is not None:
-            _check_count("RandomSampler", num_samples)
+            check_positive("RandomSampler: num_samples", num_samples)
         self.data_source = data_source
         self.replacement = replacement
         self.generator = generator
@@ -119,7 +119,7 @@ class WeightedRandomSampler(Sampler[int]):
         replacement: bool = True,
         generator: Generator | None = None,
     ) -> None:
-        _check_count("WeightedRandomSampler", num_samples)
+        check_positive("WeightedRandomSampler: num_samples", num_samples)
         if not isinstance(replacement, bool):
             raise UsageError(f"WeightedRandomSampler: replacement is True or False, not {replacement!r}")
         self.weights = np.asarray(weights, dtype=np.float64)
@@ -159,7 +159,7 @@ class BatchSampler(Sampler[list[int]]):
     """
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
-        check_batch_size(batch_size)
+        check_positive("batch_size", batch_size)
         if not isinstance(drop_last, bool):
             raise UsageError(f"drop_last is True or False, not {drop_last!r}")
         self.sampler = sampler
@@ -181,12 +181,7 @@ class BatchSampler(Sampler[list[int]]):
         return size // self.batch_size if self.drop_last else -(-size // self.batch_size)
 
 
-def _check_count(owner: str, count: object) -> None:
-    if not isinstance(count, (int, np.integer)) or isinstance(count, bool) or count <= 0:
-        raise UsageError(f"{owner}: num_samples is a positive integer, not {count!r}")
-
-
-def check_batch_size(batch_size: Any) -> None:
-    """Raise UsageError unless `batch_size` is a positive integer."""
-    if not isinstance(batch_size, (int, np.integer)) or isinstance(batch_size, bool) or batch_size <= 0:
-        raise UsageError(f"batch_size is a positive integer, not {batch_size!r}")
+def check_positive(name: str, value: Any) -> None:
+    """Raise UsageError unless `value` is a positive integer."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value <= 0:
+        raise UsageError(f"{name} is a positive integer, not {value!r}")

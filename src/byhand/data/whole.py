@@ -47,7 +47,8 @@ def fetcher(dataset: object) -> Fetch | None:
 def rows(tensor: Tensor, where: Where) -> Tensor:
     """A copy of some rows of a tensor; a change to a batch must not reach the data set."""
     if tensor.node is not None:
-        return tensor[where]
+        part: Tensor = tensor[where]
+        return part
     array = tensor.array
     if type(where) is slice:
         return Tensor(array[where].copy("K"))

@@ -118,10 +118,10 @@ def uniform_(tensor: _T, a: float = 0.0, b: float = 1.0, generator: Generator | 
     if not a <= b:
         raise UsageError(f"uniform_ draws between a and b; expected a <= b, got a={a}, b={b}")
     kind = np.float32 if tensor.dtype == np.float32 else np.float64
-    values = np.asarray(numpy_generator(generator).random(tensor.shape, dtype=kind))
+    values: Any = numpy_generator(generator).random(tensor.shape, dtype=kind)
     values *= b - a
     values += a
-    return _fill(tensor, values)
+    return _fill(tensor, np.asarray(values))
 
 
 def normal_(tensor: _T, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> _T:
@@ -182,7 +182,7 @@ def eye_(tensor: _T) -> _T:
     """Ones on the diagonal of a matrix, zeros elsewhere: as many inputs as possible pass unchanged."""
     if tensor.ndim != 2:
         raise ShapeError(f"eye_ fills matrices; expected 2 axes, got shape {tensor.shape}")
-    return _fill(tensor, np.eye(*tensor.shape))
+    return _fill(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
 
 
 def dirac_(tensor: _T, groups: int = 1) -> _T:

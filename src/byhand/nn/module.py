@@ -55,7 +55,7 @@ class Module(ModuleState, Hookable):
                 return self.forward(*args, **kwargs)
             return call_with_hooks(self, args, kwargs)
         except Exception as error:
-            _locate(error, self, args)
+            _locate(error, self, (*args, *kwargs.values()))
             raise
 
     # Modes.
@@ -107,7 +107,7 @@ class Module(ModuleState, Hookable):
                 buffer.data = fn(buffer.detach())
         return self
 
-    def to(self, *args: Any, device: Any = None, dtype: DTypeLike = None, non_blocking: bool = False) -> Self:
+    def to(self, *args: Any, device: Any = None, dtype: DTypeLike | None = None, non_blocking: bool = False) -> Self:
         """Cast floating-point parameters and buffers: `to(dtype)`, `to("cpu")`, `to("cpu", dtype)`, `to(tensor)`.
 
         Raises `UsageError` for a device other than the CPU, TypeError for an integer dtype.
@@ -217,7 +217,7 @@ def _locate(error: Exception, module: Module, args: tuple[Any, ...]) -> None:
     if isinstance(error, ByhandError):
         if error.module is None:
             error.module, error.module_inputs, error.path = module, args, ""
-            wanted = module.expects()
+            wanted = _said(module.expects)
             if wanted and isinstance(error, ShapeError):
                 error.args = (f"expected {wanted}; {error.args[0] if error.args else ''}", *error.args[1:])
         else:
@@ -228,11 +228,20 @@ def _locate(error: Exception, module: Module, args: tuple[Any, ...]) -> None:
     notes = getattr(error, "__notes__", [])
     if note in notes:
         notes.remove(note)
-    note = f"in {'.'.join(filter(None, ['model', path]))}: {innermost.describe()}"
+    described = _said(innermost.describe) or type(innermost).__name__
+    note = f"in {'.'.join(filter(None, ['model', path]))}: {described}"
     if isinstance(error, AttributeError) and isinstance(error.obj, Module):
         note += did_you_mean(str(error.name), dir(error.obj))
     error.add_note(note)
     error._byhand_place = innermost, path, note  # type: ignore[attr-defined]
+
+
+def _said(method: Callable[[], str]) -> str:
+    """What a module says of itself, nothing if it is too broken for that: the first error is the one to see."""
+    try:
+        return method()
+    except Exception:
+        return ""
 
 
 def _path(module: Module, inner: Module, known: str | None) -> str:

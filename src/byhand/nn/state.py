@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from byhand.nn.hooks import Hook, Hooks, RemovableHandle, add_hook
 from byhand.nn.parameter import Parameter
 from byhand.nn.tree import ModuleTree, did_you_mean
 from byhand.tensor import Tensor
+
+if TYPE_CHECKING:
+    from byhand.nn.module import Module
 
 EXTRA = "_extra_state"
 LISTED = 12  # names of one sort that an error spells out
@@ -135,39 +138,44 @@ class ModuleState(ModuleTree):
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict takes a dictionary of tensors, got {type(state_dict).__name__}")
         state = dict(state_dict)
-        missing: list[str] = []
-        unexpected: list[str] = []
-        errors: list[str] = []
         modules = [(f"{path}." if path else "", m) for path, m in self.named_modules(remove_duplicate=False)]
-        for prefix, module in modules:
-            for hook in (module._state_hooks or StateHooks()).load_pre.values():
-                hook.function(module, state, prefix, {}, strict, missing, unexpected, errors)
+        keys = IncompatibleKeys([], [])
+        errors = _run_load_pre_hooks(modules, state, strict, keys)
         entries = {key: (owner, name, value) for key, owner, name, value in self._named_state()}
         extra = {prefix + EXTRA: module for prefix, module in modules if _has_extra_state(module)}
-        missing += [key for key in [*entries, *extra] if key not in state]
-        unexpected += [key for key in state if key not in entries and key not in extra]
+        keys.missing_keys.extend([key for key in [*entries, *extra] if key not in state])
+        keys.unexpected_keys.extend([key for key in state if key not in entries and key not in extra])
         found, misfits = _fitting(state, entries)
         errors += misfits
         post = [(m, hook) for _, m in modules for hook in (m._state_hooks or StateHooks()).load_post.values()]
-        keys = IncompatibleKeys(missing, unexpected)
-        if errors or (strict and not post and (missing or unexpected)):
+        if errors or (strict and not post and any(keys)):
             raise CheckpointError(
                 _complaint(self, keys if strict else IncompatibleKeys([], []), errors, state, entries)
             )
-        kept = {key: entries[key][2].clone() for key in found} if post else {}
+        kept = {key: _kept(entries[key][2], assign) for key in found} if post else {}
         _load(found, entries, assign)
-        for key, module in extra.items():
-            if key in state:
-                module.set_extra_state(state[key])
+        for key in extra.keys() & state.keys():
+            extra[key].set_extra_state(state[key])
         for module, hook in post:
             hook.function(module, keys)
-        if strict and (missing or unexpected):
+        if strict and any(keys):
             _load(kept, entries, assign)
             raise CheckpointError(_complaint(self, keys, errors, state, entries))
         return keys
 
 
 Entries = dict[str, tuple[ModuleState, str, Tensor]]
+
+
+def _run_load_pre_hooks(
+    modules: list[tuple[str, Module]], state: dict[str, Any], strict: bool, keys: IncompatibleKeys
+) -> list[str]:
+    """Let the hooks change the state; return the errors they found."""
+    errors: list[str] = []
+    for prefix, module in modules:
+        for hook in (module._state_hooks or StateHooks()).load_pre.values():
+            hook.function(module, state, prefix, {}, strict, *keys, errors)
+    return errors
 
 
 def _has_extra_state(module: ModuleState) -> bool:
@@ -177,7 +185,7 @@ def _has_extra_state(module: ModuleState) -> bool:
 def _fitting(state: dict[str, Any], entries: Entries) -> tuple[dict[str, Tensor], list[str]]:
     """The values that are asked for, as tensors, and what is wrong with the others."""
     found, errors = {}, []
-    for key in entries.keys() & state.keys():
+    for key in [key for key in entries if key in state]:
         value, present = state[key], entries[key][2]
         tensor = _as_tensor(value)
         if tensor is None or tensor.dtype.kind not in {"b", "i", "u", "f", present.dtype.kind}:
@@ -187,7 +195,7 @@ def _fitting(state: dict[str, Any], entries: Entries) -> tuple[dict[str, Tensor]
             errors.append(f"{key!r} has shape {tensor.shape} in the state, {present.shape} in the model")
         else:
             found[key] = tensor
-    return {key: found[key] for key in entries if key in found}, sorted(errors)
+    return found, errors
 
 
 def _as_tensor(value: Any) -> Tensor | None:
@@ -198,6 +206,11 @@ def _as_tensor(value: Any) -> Tensor | None:
         return None
     value = value.detach() if hasattr(value, "detach") else value  # PyTorch's parameters refuse to be read otherwise
     return Tensor(np.asarray(value))
+
+
+def _kept(present: Tensor, assign: bool) -> Tensor:
+    """What puts `present` back: itself where it will be replaced, a copy where it will be overwritten."""
+    return present if assign else present.detach().clone()
 
 
 def _load(found: dict[str, Tensor], entries: Entries, assign: bool) -> None:

@@ -1,6 +1,7 @@
 """The table of a model: every module with its output shape and what it learns.
 
-Called as `model.summary()` or `summary(model)`. It knows modules by their methods alone, so that `Module` can offer it as a method of its own.
+Called as `model.summary()` or `summary(model)`. It knows modules by their methods alone, so that
+`Module` can offer it as a method of its own.
 """
 
 from __future__ import annotations
@@ -160,7 +161,9 @@ def _is_shape(size: Any) -> bool:
 
 
 def _rows(model: Module) -> tuple[list[Row], dict[int, Row]]:
-    rows, by_id, counted = [], {}, set()
+    rows: list[Row] = []
+    by_id: dict[int, Row] = {}
+    counted: set[int] = set()
     for path, module in model.named_modules():
         own = list(module.parameters(recurse=False))
         new = [p for p in own if id(p) not in counted]

@@ -126,7 +126,7 @@ class ModuleTree:
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter, or with None the place for one that `state_dict` leaves out.
 
-        Raises `UsageError` for a name that is taken or holds a dot, TypeError for anything but a leaf Parameter.
+        Raises `UsageError` for a name that is taken or holds a dot, TypeError for anything but a Parameter.
         """
         empty = self._empty.get(name) == PARAMETER
         self._check_free(name, "parameter", empty or isinstance(self.__dict__.get(name), Parameter))

@@ -35,12 +35,14 @@ class Interval:
 
     def check(self, owner: str, name: str, value: Any) -> float:
         """`value` as a plain Python number; raises `UsageError` when it is not a number of this interval."""
+        kind = type(value)
         if not isinstance(value, Real):
             raise UsageError(f"{owner}: {name} must be {self.describe(name)}; got {_describe(value)}")
-        number = value if type(value) in (int, float, bool) else float(value)
+        number: Any = value if kind in (int, float, bool) else float(value)
         if number not in self:
             raise UsageError(f"{owner}: {name} must be {self.describe(name)}; got {name}={number!r}")
-        return number  # type: ignore[return-value]
+        plain: float = number
+        return plain
 
     def describe(self, name: str) -> str:
         """The range in words: `a finite number with 0 <= lr`."""

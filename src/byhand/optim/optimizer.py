@@ -141,7 +141,7 @@ class Optimizer:
                         p.grad = p.grad.detach()
                     p.grad.zero_()
 
-    def add_param_group(self, param_group: Group) -> None:
+    def add_param_group(self, param_group: Any) -> None:
         """Add a group of parameters, for example layers that are unfrozen later; missing options take the defaults.
 
         Raises `UsageError` for an option out of range and for a parameter that is no leaf, does not require a

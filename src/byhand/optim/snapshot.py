@@ -30,7 +30,7 @@ def save(state: dict[Any, State], groups: list[Group]) -> dict[str, Any]:
     return {"state": entries, "param_groups": packed}
 
 
-def load(optimizer: Optimizer, saved: dict[str, Any]) -> tuple[defaultdict[Any, State], list[Group]]:
+def load(optimizer: Optimizer, saved: Any) -> tuple[defaultdict[Any, State], list[Group]]:
     """New state and groups for `optimizer`; raises `CheckpointError` when `saved` does not belong to it."""
     owner = type(optimizer).__name__
     if not isinstance(saved, dict) or not {"state", "param_groups"} <= saved.keys():
@@ -58,7 +58,7 @@ def load(optimizer: Optimizer, saved: dict[str, Any]) -> tuple[defaultdict[Any, 
     return state, groups
 
 
-def _check_counts(owner: str, groups: list[Group], saved: list[Group]) -> None:
+def _check_counts(owner: str, groups: list[Group], saved: list[Any]) -> None:
     if len(groups) != len(saved):
         raise CheckpointError(
             f"{owner}: the state_dict has {len(saved)} parameter groups, this optimizer has {len(groups)}; "

@@ -13,7 +13,7 @@ import types
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -51,20 +51,27 @@ class Standardize(nn.Module):
         self.register_buffer("std", Tensor(np.asarray(std, np.float32)))
 
     @classmethod
-    def like(cls, x: Array) -> Standardize:
+    def like(cls, x: Array) -> Self:
         """The statistics of `x` (N, ...): per feature for tables (N, D), over everything for images."""
         axis = 0 if x.ndim == 2 else None
         mean, std = x.mean(axis, dtype=np.float64), x.std(axis, dtype=np.float64)
         return cls(mean, np.where(std > 0, std, 1.0))
 
     @classmethod
-    def blank(cls, input_shape: Sequence[int]) -> Standardize:
-        """One to load a saved state into."""
-        shape = tuple(input_shape) if len(input_shape) == 1 else ()
+    def blank(cls, of: Sequence[int]) -> Self:
+        """One to load a saved state into, for samples of the shape `of`."""
+        shape = tuple(of) if len(of) == 1 else ()
         return cls(np.zeros(shape), np.ones(shape))
 
     def forward(self, x: Tensor) -> Tensor:
         return (x - self.mean) / self.std
+
+
+class Destandardize(Standardize):
+    """x · std + mean: from numbers around 0, which networks give easily, to the scale of the targets."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.std + self.mean
 
 
 def is_file_spec(spec: str) -> bool:
@@ -81,6 +88,7 @@ def build(
     dropout: float = 0.0,
     init: str = "default",
     standardize: Standardize | None = None,
+    destandardize: Destandardize | None = None,
 ) -> nn.Module:
     """The model that `spec` describes, for inputs (N, *input_shape) and `outputs` scores a sample.
 
@@ -102,6 +110,8 @@ def build(
             if dropout:
                 layers[f"dropout{i - 1}"] = nn.Dropout(dropout)
         layers[f"fc{i}"] = nn.Linear(n, m)
+    if destandardize is not None:
+        layers["destandardize"] = destandardize
     model = nn.Sequential(layers)
     initialise(model, init)
     return model

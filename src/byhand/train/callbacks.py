@@ -84,6 +84,8 @@ class _Watching(Callback):
 
     def _improved(self, training: Training) -> bool:
         value, mode = watched(training, self.metric, type(self).__name__)
+        if math.isnan(value):
+            return False
         sign = 1.0 if (self.mode or mode) == "min" else -1.0
         if self.best is not None and not sign * value < sign * self.best - self.min_delta:
             return False

@@ -18,9 +18,11 @@ import numpy as np
 
 from byhand.core.errors import DataError, UsageError
 from byhand.core.generator import default_generator
+from byhand.data.dataset import TensorDataset
 from byhand.data.datasets import Splits, Table, load
 from byhand.data.loader import DataLoader
 from byhand.nn.module import Module
+from byhand.tensor import Tensor
 from byhand.train import architecture
 from byhand.train.callbacks import BestWeights, Callback, EarlyStopping
 from byhand.train.fit import fit
@@ -110,8 +112,8 @@ class Job:
         default_generator.manual_seed(self.recipe.seed)
         if not self.run.config["model"].get("standardize"):
             return self.run.build()
-        x = self.split.train.fetch(slice(None))[0].array
-        return self.run.build(architecture.Standardize.like(x))
+        x, y = (tensor.array for tensor in self.split.train.fetch(slice(None)))
+        return self.run.build((x, y))
 
     @property
     def classes(self) -> list[str]:
@@ -177,7 +179,7 @@ class Job:
         split = load(dataset, valid=0.0, test=0.0, **_target_option(self.run.config["data"]["target"]))
         if split.shape != tuple(self.run.config["model"]["input_shape"]):
             raise DataError(f"{dataset} has inputs of {split.shape}, the run takes {self.split.shape}")
-        return split.train
+        return _column(split.train) if not self.classes else split.train
 
     def evaluate(self, data: Any, model: Module | None = None) -> dict[str, Any]:
         """Loss, accuracy, macro F1 and the confusion matrix (or R²) of the trained model on `data`."""
@@ -210,7 +212,23 @@ def _load(dataset: str, recipe: Recipe, target: str | None) -> Splits:
             f"{dataset}: the target's whole numbers are no labels from 0 up (or more than 10,000); "
             "write them as 1.0, 2.0, ... to predict them as numbers"
         )
-    return split
+    return split if split.classes is not None else _with_columns(split)
+
+
+def _with_columns(split: Splits) -> Splits:
+    """Targets that are numbers as (N, D): a network's output is never (N,)."""
+    parts = {name: _column(getattr(split, name)) for name in ("train", "valid", "test")}
+    return dataclasses.replace(split, **parts)
+
+
+def _column(data: Any) -> Any:
+    if not isinstance(data, TensorDataset) or data.tensors[1].array.ndim > 1:
+        return data
+    x, y = data.tensors
+    reshaped = x, Tensor(y.array[:, None])
+    if isinstance(data, Table):
+        return Table(*reshaped, columns=data.columns, target=data.target, classes=data.classes)
+    return TensorDataset(*reshaped)
 
 
 def _outputs(split: Splits) -> int:

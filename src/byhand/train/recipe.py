@@ -109,7 +109,18 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    "digits": Recipe(),
+    # found by 5-fold cross-validation on what is not the test part: 98.8 %, of which label smoothing gives 0.7
+    "digits": Recipe(
+        model="mlp:256,128",
+        dropout=0.3,
+        label_smoothing=0.1,
+        epochs=60,
+        batch_size=64,
+        optimizer="adamw",
+        lr=0.006,
+        weight_decay=0.01,
+        schedule="onecycle",
+    ),
     "mnist": Recipe(model="mlp:256,128", epochs=10, batch_size=128, schedule="onecycle", lr=0.003, dropout=0.2),
     "fashion_mnist": Recipe(model="mlp:256,128", epochs=15, batch_size=128, schedule="onecycle", lr=0.003, dropout=0.2),
     "cifar10": Recipe(model="mlp:512,256", epochs=20, batch_size=128, schedule="onecycle", lr=0.002, dropout=0.2),

@@ -134,8 +134,8 @@ class Run:
         """Copy a user's model file into the run, so that the weights can be used when the file has changed."""
         write_atomically(self.path / MODEL_FILE, file.read_bytes())
 
-    def build(self, standardize: architecture.Standardize | None = None) -> Module:
-        """The model with new weights. `standardize` has the statistics of the data, where the model wants them.
+    def build(self, example: tuple[Array, Array] | None = None) -> Module:
+        """The model with new weights. `example` is the training data (x, y), for a model that standardizes by it.
 
         Raises UsageError if the run was made from Python with a model of its own.
         """
@@ -145,10 +145,13 @@ class Run:
             file, function = self._model_file(spec)
             home = self._original(spec).parent
             return architecture.from_file(file, function, shape, outputs, home=home)
-        if spec.get("standardize") and standardize is None:
-            standardize = architecture.Standardize.blank(shape)
         options = {name: spec[name] for name in ("activation", "dropout", "init") if name in spec}
-        return architecture.build(spec["spec"], shape, outputs, standardize=standardize, **options)
+        if spec.get("standardize"):
+            first, last = architecture.Standardize, architecture.Destandardize
+            options["standardize"] = first.blank(shape) if example is None else first.like(example[0])
+            if not spec["classes"]:
+                options["destandardize"] = last.blank([outputs]) if example is None else last.like(example[1])
+        return architecture.build(spec["spec"], shape, outputs, **options)
 
     def _original(self, spec: Mapping[str, Any]) -> Path:
         # relpath also folds the "..": through a run folder that is yet to be made they would lead nowhere

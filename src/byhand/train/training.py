@@ -162,7 +162,7 @@ class Training:
         record["lr"] = float(self.optimizer.param_groups[0]["lr"])
         record["seconds"] = round(time.perf_counter() - self._clock, 4)
         self.record = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in record.items()}
-        self.history.append(self.record)
+        self.history.records.append(self.record)  # not a copy: what a callback adds to it is kept
         self.epoch, self.batch = self.epoch + 1, 0
         self._emit("on_epoch_end")
 

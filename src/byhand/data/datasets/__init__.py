@@ -10,9 +10,9 @@ Images are float32 in [0, 1] of (N, C, H, W), points float32 (N, 2), labels int6
 
 from __future__ import annotations
 
+from byhand.data.datasets.bundled import digits
 from byhand.data.datasets.characters import TextDataset, text, tiny_shakespeare
 from byhand.data.datasets.cifar import cifar10
-from byhand.data.datasets.bundled import digits
 from byhand.data.datasets.folder import cache_folder
 from byhand.data.datasets.idx import fashion_mnist, mnist, mnist_pkl
 from byhand.data.datasets.points import circles, gaussian_quantiles, moons, planar_flower, spirals

@@ -13,6 +13,7 @@ from byhand.core.errors import DataError, UsageError
 from byhand.data.dataset import Dataset
 from byhand.data.datasets.download import Progress, download
 from byhand.data.datasets.folder import Folder, find, folders, home, missing, read
+from byhand.data.sampler import check_positive
 from byhand.data.whole import Where
 from byhand.tensor import Tensor
 
@@ -40,8 +41,7 @@ class TextDataset(Dataset[tuple[Tensor, Tensor]]):
     """
 
     def __init__(self, text: str, block_size: int, vocabulary: str | None = None) -> None:
-        if isinstance(block_size, bool) or not isinstance(block_size, (int, np.integer)) or block_size < 1:
-            raise UsageError(f"block_size counts characters: 1 or more, not {block_size!r}")
+        check_positive("block_size", block_size)
         self.vocabulary = "".join(sorted(set(text))) if vocabulary is None else "".join(sorted(set(vocabulary)))
         self.block_size = int(block_size)
         self._points = _code_points(self.vocabulary)
@@ -80,13 +80,15 @@ class TextDataset(Dataset[tuple[Tensor, Tensor]]):
         return "".join(self.vocabulary[int(i)] for i in values)
 
     def split(self, fraction: float = 0.9) -> tuple[TextDataset, TextDataset]:
-        """The first `fraction` of the text and the rest, in one vocabulary. Raises UsageError unless 0 < fraction < 1."""
+        """The first `fraction` of the text and the rest, in one vocabulary.
+
+        Raises UsageError unless 0 < fraction < 1.
+        """
         if not 0 < fraction < 1:
             raise UsageError(f"split takes a fraction between 0 and 1, not {fraction!r}")
         text = self.decode(self.data)
         at = int(len(text) * fraction)
-        parts = (TextDataset(part, self.block_size, self.vocabulary) for part in (text[:at], text[at:]))
-        first, rest = parts
+        first, rest = (TextDataset(part, self.block_size, self.vocabulary) for part in (text[:at], text[at:]))
         return first, rest
 
 

@@ -98,8 +98,8 @@ def _from_pickle(data: bytes, where: Path | str) -> Batch:
     content = unpickled(data, where)
     if isinstance(content, dict):
         fields = {key.decode("latin1") if isinstance(key, bytes) else key: value for key, value in content.items()}
-        pixels, labels = fields.get("data"), np.asarray(fields.get("labels"))
-        fits = isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.shape == (len(pixels), RECORD - 1)
+        pixels, labels = np.asarray(fields.get("data")), np.asarray(fields.get("labels"))
+        fits = pixels.dtype == np.uint8 and pixels.ndim == 2 and pixels.shape[1] == RECORD - 1
         if fits and labels.ndim == 1 and labels.dtype.kind in "iu":
             return pixels.reshape(-1, 3, 32, 32), labels.astype(np.int64)
     raise DataError(f"{where} is no CIFAR-10 batch: expected a dict of data, uint8 (N, 3072), and labels, N integers")

@@ -24,7 +24,7 @@ PATIENCE = 30.0  # seconds without a byte
 Progress = Callable[[int, int | None], None]
 
 
-class _Broken(Exception):
+class _MirrorError(Exception):
     """A mirror that failed, and why."""
 
 
@@ -44,7 +44,7 @@ def download(mirrors: Sequence[str], path: Path, sha256: str, progress: Progress
                 _fetch_whole(url, part, sha256, progress or _announce(url, path))
                 os.replace(part, path)
                 return path
-            except _Broken as reason:
+            except _MirrorError as reason:
                 reasons.append(f"  {url}: {reason}")
     except OSError as error:
         raise DataError(f"{error.filename or part} cannot be written: {error.strerror or error}") from error
@@ -66,45 +66,60 @@ def _fetch_whole(url: str, part: Path, sha256: str, progress: Progress) -> None:
     found = _digest(part)
     if found != sha256:
         part.unlink()
-        raise _Broken(f"the file there is not the right one (SHA-256 {found[:12]}…, expected {sha256[:12]}…)")
+        raise _MirrorError(f"the file there is not the right one (SHA-256 {found[:12]}…, expected {sha256[:12]}…)")
 
 
 def _fetch_rest(url: str, part: Path, progress: Progress) -> None:
-    from http.client import HTTPException  # these two cost 25 ms, which `import byhand` need not pay
+    """Append to `part` what `url` has beyond it; from the start if the server does not know ranges."""
+    have = part.stat().st_size if part.exists() else 0
+    response = _opened(url, have)
+    if response is None:
+        return
+    with response:
+        have = have if response.status == 206 else 0
+        announced = response.headers.get("Content-Length")
+        total = have + int(announced) if announced and announced.isdigit() else None
+        with open(part, "r+b" if have else "wb") as file:
+            file.seek(have)
+            progress(have, total)
+            while chunk := _received(response):
+                file.write(chunk)
+                have += len(chunk)
+                progress(have, total)
+    if total is not None and have < total:
+        raise _MirrorError(f"the connection ended after {have:,} of {total:,} bytes")
+
+
+def _opened(url: str, have: int) -> HTTPResponse | None:
+    """The response to a request for all but the first `have` bytes; None if there are no more."""
+    from http.client import HTTPException  # these cost 25 ms, which `import byhand` need not pay
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
-    have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "byhand"} | ({"Range": f"bytes={have}-"} if have else {})
     try:
-        with urlopen(Request(url, headers=headers), timeout=PATIENCE) as response:
-            _append(response, part, have if response.status == 206 else 0, progress)
+        response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=PATIENCE)
     except HTTPError as error:
         error.close()
-        if error.code == 416:  # nothing after what we have: the SHA-256 decides about it
-            return
-        raise _Broken(f"HTTP {error.code} {error.reason}") from error
+        if error.code == 416:
+            return None
+        raise _MirrorError(f"HTTP {error.code} {error.reason}") from error
     except (HTTPException, OSError) as error:
-        if isinstance(error, OSError) and error.filename is not None and not hasattr(error, "reason"):
-            raise  # the disk, not the network
-        if isinstance(error, OSError) and error.errno in DISK:
-            raise
-        raise _Broken(str(getattr(error, "reason", None) or error or type(error).__name__)) from error
+        raise _MirrorError(_reason(error)) from error
+    return response
 
 
-def _append(response: HTTPResponse, part: Path, have: int, progress: Progress) -> None:
-    announced = response.headers.get("Content-Length")
-    total = have + int(announced) if announced and announced.isdigit() else None
-    with open(part, "r+b" if have else "wb") as file:
-        file.seek(have)
-        file.truncate()
-        progress(have, total)
-        while chunk := response.read(CHUNK):
-            file.write(chunk)
-            have += len(chunk)
-            progress(have, total)
-    if total is not None and have < total:
-        raise _Broken(f"the connection ended after {have:,} of {total:,} bytes")
+def _received(response: HTTPResponse) -> bytes:
+    from http.client import HTTPException
+
+    try:
+        return response.read(CHUNK)
+    except (HTTPException, OSError) as error:
+        raise _MirrorError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "reason", "")) or str(error) or type(error).__name__
 
 
 def _digest(path: Path) -> str:

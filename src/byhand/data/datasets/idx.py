@@ -1,7 +1,7 @@
 """MNIST and Fashion-MNIST from their official IDX files, and MNIST from the tutorials' `mnist.pkl.gz`.
 
-The IDX format: two zero bytes, a type byte (8: unsigned bytes), the number of dimensions, each dimension as a big-endian
-32-bit integer, then the values (Y. LeCun, C. Cortes, C. Burges: The MNIST database of handwritten digits).
+The IDX format: two zero bytes, a type byte (8: unsigned bytes), the number of dimensions, each dimension as a
+big-endian 32-bit integer, then the values (Y. LeCun, C. Cortes, C. Burges: The MNIST database of handwritten digits).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,7 +144,7 @@ def _is_pair(part: object) -> bool:
     return isinstance(part, tuple | list) and len(part) == 2 and all(isinstance(a, np.ndarray) for a in part)
 
 
-def _pickled_dataset(path: Path, pixels: NDArray[np.float32], labels: NDArray[np.int64]) -> TensorDataset:
+def _pickled_dataset(path: Path, pixels: NDArray[Any], labels: NDArray[Any]) -> TensorDataset:
     if pixels.shape[1:] not in ((784,), (28, 28)) or labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise DataError(
             f"{path} holds pixels {pixels.shape} {pixels.dtype} and labels {labels.shape} {labels.dtype}; "

@@ -38,13 +38,13 @@ def unpickled(data: bytes, where: Path | str) -> Any:
     """What `read_pickle` returns, from the bytes of the pickle; `where` names it in errors."""
     try:
         return _resolved(_Reader(io.BytesIO(data), encoding="bytes").load(), {})
-    except _Refused as error:
+    except _RefusedError as error:
         raise DataError(f"{where} was refused: {error}. Only NumPy arrays are read from pickles here") from error
     except Exception as error:  # damaged pickles raise nearly anything
         raise DataError(f"{where} is not a pickle of arrays, or is damaged: {error!r}; get it again") from error
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """The pickle asks for something else than an array."""
 
 
@@ -54,12 +54,12 @@ class _Dtype:
     def __init__(self, code: Any, *_: Any) -> None:
         self.code = code.decode("ascii") if isinstance(code, bytes) else code
         if not isinstance(self.code, str) or not PLAIN.fullmatch(self.code):
-            raise _Refused(f"its array has the dtype {code!r}, which is no plain number")
+            raise _RefusedError(f"its array has the dtype {code!r}, which is no plain number")
 
     def __setstate__(self, state: Any) -> None:
         order = state[1].decode("ascii") if isinstance(state[1], bytes) else state[1]
         if order not in ("<", ">", "|", "="):
-            raise _Refused(f"its dtype has the byte order {order!r}")
+            raise _RefusedError(f"its dtype has the byte order {order!r}")
         self.code = order + self.code.lstrip("<>|=")
 
 
@@ -73,14 +73,14 @@ class _Array:
 
     def fill(self, shape: Any, dtype: Any, fortran: Any, data: Any) -> None:
         if not isinstance(dtype, _Dtype) or not all(isinstance(n, int) and n >= 0 for n in shape):
-            raise _Refused("its array has no plain shape and dtype")
+            raise _RefusedError("its array has no plain shape and dtype")
         if isinstance(data, str):  # bytes that a Python 2 wrote as text
             data = data.encode("latin1")
         if not isinstance(data, bytes | bytearray):
-            raise _Refused("its array holds objects, not numbers")
+            raise _RefusedError("its array holds objects, not numbers")
         kind = np.dtype(dtype.code)
         if math.prod(shape) * kind.itemsize != len(data):
-            raise _Refused(f"its array of shape {shape} and dtype {kind} has {len(data)} bytes")
+            raise _RefusedError(f"its array of shape {shape} and dtype {kind} has {len(data)} bytes")
         array = np.frombuffer(data, kind).reshape(shape, order="F" if fortran else "C")
         self.value = array.astype(kind.newbyteorder("="), copy=False)
 
@@ -105,7 +105,7 @@ def _scalar(dtype: Any, data: Any) -> _Array:
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     """How protocol 2 of Python 3 writes bytes."""
     if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
-        raise _Refused("it encodes something else than bytes")
+        raise _RefusedError("it encodes something else than bytes")
     return text.encode("latin1")
 
 
@@ -124,7 +124,7 @@ class _Reader(pickle.Unpickler):
         try:
             return NAMES[module, name]
         except KeyError:
-            raise _Refused(f"it asks for {module}.{name}") from None
+            raise _RefusedError(f"it asks for {module}.{name}") from None
 
 
 def _resolved(value: Any, seen: dict[int, Any], depth: int = 0) -> Any:
@@ -134,7 +134,7 @@ def _resolved(value: Any, seen: dict[int, Any], depth: int = 0) -> Any:
     if not isinstance(value, tuple | list | dict):
         return value
     if depth > DEEPEST:
-        raise _Refused("it is nested too deeply")
+        raise _RefusedError("it is nested too deeply")
     if id(value) not in seen:
         parts = value.values() if isinstance(value, dict) else value
         inner = [_resolved(part, seen, depth + 1) for part in parts]

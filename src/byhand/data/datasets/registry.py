@@ -128,8 +128,8 @@ def _row(name: str, source: _Source) -> Row:
         return Row(name, source.what, source.size, where, True)
     found = [find(folders(source.folder), spellings) for spellings in source.files]
     present = all(path is not None for path in found)
-    where = found[0].parent if present and found[0] is not None else home(source.folder)
-    return Row(name, source.what, source.size, str(where), present)
+    folder = found[0].parent if present and found[0] is not None else home(source.folder)
+    return Row(name, source.what, source.size, str(folder), present)
 
 
 def load(name: str, *, valid: float | None = None, test: float = 0.2, **options: Any) -> Splits:

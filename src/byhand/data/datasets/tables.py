@@ -128,7 +128,7 @@ def _labels(content: _Content, file: Path) -> tuple[NDArray[Any], tuple[str, ...
     if values.dtype.kind == "f":
         return values.astype(np.float32), ()
     low, high = int(values.min()), int(values.max())
-    return values.astype(np.int64), tuple(map(str, range(high + 1))) if 0 <= low and high < 10_000 else ()
+    return values.astype(np.int64), tuple(map(str, range(high + 1))) if low >= 0 and high < 10_000 else ()
 
 
 def _loaded(file: Path) -> Any:

@@ -102,7 +102,7 @@ def _total(arrays: list[Array], p: float) -> float:
         return float(sum(bool(np.any(a)) for a in arrays))
     if p < 0 or math.isnan(p):
         raise UsageError(f"norm_type is 0, positive or inf, got {p}")
-    return math.fsum([float((np.abs(a, dtype=np.float64) ** p).sum()) for a in arrays]) ** (1 / p)
+    return float(sum([(np.abs(a, dtype=np.float64) ** p).sum() for a in arrays]) ** (1 / p))
 
 
 def _square(array: Array) -> float:

@@ -20,7 +20,8 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     pieces = [parameter.reshape(-1) for parameter in parameters]
     if not pieces:
         raise UsageError("parameters_to_vector got no parameters")
-    return cat(pieces)
+    vector: Tensor = cat(pieces)
+    return vector
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:

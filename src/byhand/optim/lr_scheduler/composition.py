@@ -19,7 +19,7 @@ class _Composition(LRScheduler):
 
     _schedulers: list[LRScheduler]
 
-    def _take(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None) -> None:
+    def _take(self, schedulers: Any, optimizer: Optimizer | None) -> None:
         """Keep `schedulers`; raises `UsageError` unless all can be stepped alike and belong to `optimizer`."""
         if not isinstance(schedulers, Sequence) or not schedulers:
             raise UsageError(f"{self._name}: schedulers must be a list of at least one scheduler; got {schedulers!r}")

@@ -12,6 +12,7 @@ from byhand.optim.lr_scheduler.scheduler import (
     LRScheduler,
     check_optimizer,
     function_state,
+    one_of,
     per_group,
     plain,
     positive,
@@ -96,10 +97,9 @@ class CyclicLR(_MomentumCycle):
         down = up if step_size_down is None else positive(self, "step_size_down", step_size_down)
         self.total_size = float(up + down)
         self.step_ratio = up / self.total_size
-        if scale_fn is None and mode not in ("triangular", "triangular2", "exp_range"):
-            raise UsageError(f"CyclicLR: mode must be 'triangular', 'triangular2' or 'exp_range'; got {mode!r}")
-        if scale_mode not in ("cycle", "iterations"):
-            raise UsageError(f"CyclicLR: scale_mode must be 'cycle' or 'iterations'; got {scale_mode!r}")
+        if scale_fn is None:
+            one_of(self, "mode", mode, "triangular", "triangular2", "exp_range")
+        one_of(self, "scale_mode", scale_mode, "cycle", "iterations")
         self.mode = mode
         self.gamma = NONNEGATIVE.check(self._name, "gamma", gamma)
         self._scale_fn_custom = scale_fn
@@ -194,14 +194,12 @@ class OneCycleLR(_MomentumCycle):
             total_steps = positive_int(self, "epochs", epochs) * positive_int(self, "steps_per_epoch", steps_per_epoch)
         self.total_steps = positive_int(self, "total_steps", total_steps)
         self.pct_start = FRACTION.check(self._name, "pct_start", pct_start)
-        if anneal_strategy not in ("cos", "linear"):
-            raise UsageError(f"OneCycleLR: anneal_strategy must be 'cos' or 'linear'; got {anneal_strategy!r}")
-        self.anneal_strategy = anneal_strategy
+        self.anneal_strategy = one_of(self, "anneal_strategy", anneal_strategy, "cos", "linear")
         self.three_phase = three_phase
         positive(self, "div_factor", div_factor)
         positive(self, "final_div_factor", final_div_factor)
-        max_lrs = self._rates("max_lr", max_lr)
         self.cycle_momentum = cycle_momentum
+        max_lrs = self._rates("max_lr", max_lr)
         first = last_epoch == -1
         if cycle_momentum:
             self._begin_momentum(base_momentum, max_momentum, first)

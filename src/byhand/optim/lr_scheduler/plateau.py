@@ -7,7 +7,7 @@ from typing import Any, Literal, SupportsFloat
 
 from byhand.core.errors import UsageError
 from byhand.optim.interval import ANY, DECAY, NONNEGATIVE
-from byhand.optim.lr_scheduler.scheduler import LRScheduler, check_optimizer, current_lrs, per_group
+from byhand.optim.lr_scheduler.scheduler import LRScheduler, check_optimizer, current_lrs, one_of, per_group
 from byhand.optim.optimizer import Optimizer
 
 
@@ -41,12 +41,8 @@ class ReduceLROnPlateau(LRScheduler):
     ) -> None:
         check_optimizer(self, optimizer)
         self.optimizer = optimizer
-        if mode not in ("min", "max"):
-            raise UsageError(f"{self._name}: mode must be 'min' or 'max'; got {mode!r}")
-        if threshold_mode not in ("rel", "abs"):
-            raise UsageError(f"{self._name}: threshold_mode must be 'rel' or 'abs'; got {threshold_mode!r}")
-        self.mode = mode
-        self.threshold_mode = threshold_mode
+        self.mode = one_of(self, "mode", mode, "min", "max")
+        self.threshold_mode = one_of(self, "threshold_mode", threshold_mode, "rel", "abs")
         self.factor = DECAY.check(self._name, "factor", factor)
         self.patience = NONNEGATIVE.check(self._name, "patience", patience)
         self.threshold = ANY.check(self._name, "threshold", threshold)
@@ -71,7 +67,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _reset(self) -> None:
         self.best = self.mode_worse
-        self.cooldown_counter = 0
+        self.cooldown_counter: float = 0
         self.num_bad_epochs = 0
 
     def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:  # type: ignore[override]

@@ -175,6 +175,14 @@ def per_group(scheduler: object, name: str, optimizer: Optimizer, value: Any) ->
     return list(value)
 
 
+def one_of(scheduler: object, name: str, value: str, *known: str) -> str:
+    """`value` when it is one of the `known` words; raises `UsageError` otherwise."""
+    if value not in known:
+        words = f"{', '.join(map(repr, known[:-1]))} or {known[-1]!r}"
+        raise UsageError(f"{type(scheduler).__name__}: {name} must be {words}; got {value!r}")
+    return value
+
+
 def positive(scheduler: object, name: str, value: Any) -> float:
     """`value` when it is a number > 0; raises `UsageError` otherwise."""
     return Interval(0, low_open=True).check(type(scheduler).__name__, name, value)

@@ -1,0 +1,88 @@
+"""A run killed by `kill -9` at any moment, and resumed, ends bit for bit where an unbroken run ends."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from byhand.train import History
+from byhand.train.storage import unpack_tensors
+
+KILLS = 20
+
+SCRIPT = """
+import sys
+import numpy as np
+import byhand
+from byhand import nn, optim
+from byhand.data import DataLoader, TensorDataset
+from byhand.train import BestWeights, EarlyStopping, MacroF1, Accuracy, fit
+
+rng = np.random.default_rng(0)
+x = rng.normal(size=(120, 6)).astype(np.float32)
+y = (x[:, 0] * x[:, 1] > 0).astype(np.int64)
+byhand.manual_seed(3)
+model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2))
+optimizer = optim.Adam(model.parameters(), lr=0.02)
+train = DataLoader(TensorDataset(byhand.tensor(x[:90]), byhand.tensor(y[:90])), batch_size=8, shuffle=True)
+print("ready", flush=True)
+fit(
+    model, train, (x[90:], y[90:]), optimizer=optimizer, epochs=12, metrics=[Accuracy(), MacroF1()],
+    scheduler=optim.lr_scheduler.OneCycleLR(optimizer, 0.05, total_steps=12 * 12), clip_norm=1.0,
+    callbacks=[BestWeights(), EarlyStopping(50)], out=sys.argv[1], resume=True, save_every_batches=1, progress=False,
+)
+"""
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)], stdout=subprocess.PIPE, env=environment)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+def outcome(folder: Path) -> tuple[str, list[dict[str, object]]]:
+    weights = unpack_tensors((folder / "model.safetensors").read_bytes())
+    bits = hashlib.sha256(b"".join(name.encode() + weights[name].tobytes() for name in sorted(weights))).hexdigest()
+    # how long an epoch took is the one thing that may differ
+    records = [{k: v for k, v in r.items() if k != "seconds"} for r in History.load(folder / "history.jsonl")]
+    return bits, records
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="SIGKILL is POSIX's")
+def test_twenty_kills_at_random_moments(tmp_path: Path) -> None:
+    began = time.monotonic()
+    process = start(tmp_path / "unbroken")
+    went = time.monotonic()
+    assert process.wait(60) == 0
+    length = time.monotonic() - went
+    expected = outcome(tmp_path / "unbroken")
+    assert len(expected[1]) == 12
+
+    rng, kills, runs = random.Random(0), 0, 0
+    while kills < KILLS:
+        folder = tmp_path / str(runs)
+        runs += 1
+        broken = 0
+        while True:
+            process = start(folder)
+            if kills < KILLS:
+                time.sleep(rng.uniform(0, 0.6 * length))
+                process.send_signal(signal.SIGKILL)
+            code = process.wait(60)
+            if code == 0:
+                break
+            assert code == -signal.SIGKILL
+            kills += 1
+            broken += 1
+        assert outcome(folder) == expected, f"run {runs} differs after {broken} kills"
+    assert time.monotonic() - began < 300
