@@ -115,7 +115,10 @@ def test_schedules_per_batch_per_epoch_and_by_a_metric() -> None:
     model = network()
     optimizer = optim.SGD(model.parameters(), 1.0)
     per_batch = Scheduling(optim.lr_scheduler.ExponentialLR(optimizer, 0.5), per="batch")
-    assert quiet(model, TRAIN, optimizer=optimizer, batch_size=25, scheduler=per_batch, epochs=2)["lr"] == [0.25, 0.0625]
+    assert quiet(model, TRAIN, optimizer=optimizer, batch_size=25, scheduler=per_batch, epochs=2)["lr"] == [
+        0.25,
+        0.0625,
+    ]
 
     cycle = optim.lr_scheduler.OneCycleLR(optim.SGD(model.parameters(), 1.0), 1.0, total_steps=9)
     assert Scheduling(cycle).per == "batch"

@@ -12,7 +12,9 @@ from byhand.cli.guard import guarded
 
 
 def bench(
-    names: Annotated[list[str] | None, typer.Argument(help="Which to run; all by default.", metavar="[NAME]...")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which to run; all by default.", metavar="[NAME]...")
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contender; the median counts.")] = 9,
     json: Annotated[Path | None, typer.Option(help="Also write the numbers to this file.", metavar="FILE")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A short run: a smoke test, not a measurement.")] = False,

@@ -67,7 +67,8 @@ Target = Annotated[
 
 Out = Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/DATASET-N.", rich_help_panel=RUN)]
 Resume = Annotated[
-    Path | None, typer.Option(help="Go on with the run in this folder, bit for bit.", metavar="RUN", rich_help_panel=RUN)
+    Path | None,
+    typer.Option(help="Go on with the run in this folder, bit for bit.", metavar="RUN", rich_help_panel=RUN),
 ]
 SaveEvery = Annotated[
     float | None, typer.Option(min=0.0, help="Seconds between checkpoints within an epoch.", rich_help_panel=RUN)

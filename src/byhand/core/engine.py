@@ -49,8 +49,8 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
     heap: list[tuple[int, Node]] = []
     found: dict[Node, Any] = {}
     owned: set[Node] = set()
-    push, pop = heapq.heappush, heapq.heappop
-    collect = _tensors if create_graph else _arrays
+    push, pop, clock = heapq.heappush, heapq.heappop, mutation.clock
+    pull = _pull_tensors if create_graph else _pull_arrays
     for node, g in roots:
         if node in grads:
             grads[node] = grads[node] + g
@@ -58,7 +58,6 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
             grads[node] = g
             push(heap, (-node.serial, node))
     needed = None if targets is None else _leading_to(targets, list(grads))
-    clock = mutation.clock
     while heap:
         node = pop(heap)[1]
         g = grads.pop(node)
@@ -72,20 +71,18 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
                 _accumulate(node, g, create_graph)
             continue
         if node.saved is None:
-            raise GraphError(
-                f"the values saved by {op.name} are gone: backward ran through this graph before; "
-                "pass retain_graph=True to the earlier backward() if you need to walk it twice"
-            )
+            raise GraphError(_freed(op))
         if node.serial < clock.last:
             mutation.verify(node)
-        for i, source in enumerate(node.inputs):
+        i = -1
+        for source in node.inputs:
+            i += 1
             if source is None or (needed is not None and source not in needed):
                 continue
-            found_rule = op.rule(i)
-            if found_rule is None:
+            derivative = op.rule(i) if op.variadic else op.rules.get(i)
+            if derivative is None:
                 continue
-            rule, needs = found_rule
-            gx = rule(g, *collect(node, op, needs, i)) if needs else rule(g)
+            gx = pull(derivative, g, node, op, i)
             if gx.shape != source.shape:
                 gx = unbroadcast(gx, shape=source.shape)
             if gx.dtype is not source.dtype and gx.dtype != source.dtype:
@@ -99,17 +96,39 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
             elif source in owned:
                 np.add(grads[source], gx, out=grads[source])
             else:
-                grads[source] = grads[source] + gx
-                if not create_graph and type(grads[source]) is ndarray:
+                grads[source] = total = grads[source] + gx
+                if type(total) is ndarray:
                     owned.add(source)
-        if not retain_graph:
-            node.saved = None if any([kept is not None for kept in node.saved]) else node.saved
+        if not retain_graph and op.saves:
+            node.saved = None
     return found
 
 
-def _arrays(node: Node, op: Any, needs: tuple[str, ...], i: int) -> list[Any]:
-    """What a rule asks for, as arrays."""
-    return [_value(node, op, name, i) for name in needs]
+def _freed(op: Any) -> str:
+    return (
+        f"the values saved by {op.name} are gone: backward ran through this graph before; "
+        "pass retain_graph=True to the earlier backward() if you need to walk it twice"
+    )
+
+
+def _pull_arrays(derivative: Any, g: Any, node: Node, op: Any, i: int) -> Any:
+    """The rule on arrays; written out for up to two saved values, as almost all rules have."""
+    positions = derivative.positions
+    if positions is not None:
+        saved: Any = node.saved
+        if len(positions) == 1:
+            return derivative.rule(g, saved[positions[0]])
+        if not positions:
+            return derivative.rule(g)
+        if len(positions) == 2:
+            return derivative.rule(g, saved[positions[0]], saved[positions[1]])
+        return derivative.rule(g, *[saved[p] for p in positions])
+    return derivative.rule(g, *[_value(node, op, name, i) for name in derivative.needs])
+
+
+def _pull_tensors(derivative: Any, g: Any, node: Node, op: Any, i: int) -> Any:
+    """The rule on tensors in the graph."""
+    return derivative.rule(g, *_tensors(node, op, derivative.needs, i))
 
 
 def _tensors(node: Node, op: Any, needs: tuple[str, ...], i: int) -> list[Any]:

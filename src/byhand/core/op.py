@@ -29,6 +29,23 @@ Rule = Callable[..., Any]
 Getter = Callable[[Any], Any]
 
 
+class Derivative:
+    """The rule of one operand.
+
+    rule       the function of g and of what it needs
+    needs      the names of its parameters but g
+    positions  where in a node's `saved` they stand, if all are operands or the result; None if some are not
+    """
+
+    __slots__ = ("needs", "positions", "rule")
+
+    def __init__(self, rule: Rule, needs: tuple[str, ...], record: Op) -> None:
+        self.rule, self.needs = rule, needs
+        places = {**{name: i for i, name in enumerate(record.operands)}, "out": -1}
+        simple = not record.variadic and all(name in places for name in needs)
+        self.positions = tuple(places[name] for name in needs) if simple else None
+
+
 class Op:
     """The definition of one op; every consumer reads this record.
 
@@ -36,7 +53,7 @@ class Op:
     kernel    the NumPy function: operands positional, attributes keyword-only
     kind      one of the kinds above
     operands  the names of the positional parameters; a last `*name` is variadic
-    rules     for each operand index: the rule and the getters of what it needs
+    rules     the derivative for each operand index that has one
     ufunc     NumPy's ufunc if the kernel is just that; in-place ops write through its `out=`
     expects   the shapes an error message names
     onnx      the operator of the same meaning in ONNX, if there is one
@@ -51,16 +68,17 @@ class Op:
         self.operands = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
         self.attributes = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        self.rules: dict[int, tuple[Rule, tuple[str, ...]]] = {}
+        self.rules: dict[int, Derivative] = {}
         self.keeps: dict[tuple[bool, ...], tuple[bool, ...]] = {}
         # the same for fixed arities, by the bits of which operands are tracked: a list index is 80 ns cheaper
         self.masks: list[tuple[bool, ...]] = []
+        self.saves = False  # whether some rule needs a value, so that a second backward needs retain_graph
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.operands)})>"
 
-    def rule(self, index: int) -> tuple[Rule, tuple[str, ...]] | None:
-        """The rule of operand `index` and the names it needs; all variadic operands share one."""
+    def rule(self, index: int) -> Derivative | None:
+        """The rule of operand `index`; all variadic operands share one."""
         if self.variadic and index >= len(self.operands) - 1:
             index = len(self.operands) - 1
         return self.rules.get(index)
@@ -77,7 +95,7 @@ class Op:
         for index, wanted in enumerate(tracked):
             rule = self.rule(index) if wanted else None
             if rule is not None:
-                needed.update(rule[1])
+                needed.update(rule.needs)
         for index in range(len(tracked)):
             name = self.operands[min(index, len(self.operands) - 1)]
             yield name in needed
@@ -116,7 +134,8 @@ def derive(function: Callable[..., Any], **rules: Rule) -> None:
         known |= {f"{name}_shape" for name in record.operands} | {f"{name}_shapes" for name in record.operands}
         if not known.issuperset(needs):
             raise ValueError(f"the rule of {record.name} for {operand} asks for {sorted(set(needs) - known)}")
-        record.rules[record.operands.index(operand)] = rule, needs
+        record.rules[record.operands.index(operand)] = Derivative(rule, needs, record)
+        record.saves |= any(name in (*record.operands, "out") for name in needs)
     if not record.variadic:
         count = len(record.operands)
         patterns = [tuple(bool(bits >> i & 1) for i in range(count)) for bits in range(2**count)]

@@ -45,6 +45,8 @@ def recorder(op: Op) -> Callable[..., Any]:
         return _unary_attrs(op) if op.attributes else _unary(op)
     if len(op.operands) == 2 and not op.variadic and not op.attributes:
         return _binary(op)
+    if len(op.operands) == 3 and not op.variadic and not op.attributes:
+        return _ternary(op)
     return _nary(op)
 
 
@@ -149,6 +151,50 @@ def _binary(op: Op) -> Callable[..., Any]:
         node.op = op
         node.inputs = (nx, ny)
         node.saved = (a if keep_x else None, b if keep_y else None, out if keep_out else None)
+        node.attrs = attrs
+        node.serial = next_serial()
+        node.shape = out.shape
+        node.dtype = out.dtype
+        node.grad = node.hooks = None
+        return result
+
+    return call
+
+
+def _ternary(op: Op) -> Callable[..., Any]:
+    kernel, rules, masks = op.kernel, op.rules, op.masks
+    attrs: dict[str, Any] = {}
+
+    def call(x: Any, y: Any, z: Any) -> Any:
+        nx = ny = nz = None
+        recorded = False
+        a, b, c = x, y, z
+        if isinstance(x, Variable):
+            a, nx, recorded = x.array, x.node, True
+        if isinstance(y, Variable):
+            b, ny, recorded = y.array, y.node, True
+        if isinstance(z, Variable):
+            c, nz, recorded = z.array, z.node, True
+        if not recorded:
+            return kernel(x, y, z)
+        try:
+            out = kernel(a, b, c)
+        except Exception as error:
+            raise explain(op, error, (x, y, z), attrs) from error
+        if type(out) is not ndarray:
+            out = asarray(out)
+        result = new(Result)
+        result.array = out
+        result.source = result.views = None
+        tracked = (nx is not None) + 2 * (ny is not None) + 4 * (nz is not None)
+        if not tracked or not rules or not mode.recording:
+            result.node = None
+            return result
+        keep_x, keep_y, keep_z, keep_out = masks[tracked]
+        result.node = node = new(Node)
+        node.op = op
+        node.inputs = (nx, ny, nz)
+        node.saved = (a if keep_x else None, b if keep_y else None, c if keep_z else None, out if keep_out else None)
         node.attrs = attrs
         node.serial = next_serial()
         node.shape = out.shape

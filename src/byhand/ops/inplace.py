@@ -75,32 +75,40 @@ def know_views(*functions: Any) -> None:
 def change(x: Variable, function: Any, *others: Any, **attrs: Any) -> Any:
     """x ← function(x, others), in x's own memory; returns x."""
     record_of: Op = function.op
+    if not mode.recording:
+        return _overwrite(x, record_of, others, attrs)
     operands = (x, *others)
     nodes = [y.node if isinstance(y, Variable) else None for y in operands]
     arrays = [y.array if isinstance(y, Variable) else y for y in operands]
-    tracked = mode.recording and any(node is not None for node in nodes) and bool(record_of.rules)
-    if mode.recording and tracked:
+    tracked = any([node is not None for node in nodes]) and bool(record_of.rules)
+    if x.node is not None or x.source is not None:
         _refuse_leaf(x, record_of.name)
+    if tracked:
         keep = record_of.keep(tuple(node is not None for node in nodes))
         saved = [
             a.copy() if k and isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a
             for a, k in zip(arrays, keep, strict=False)
         ]
-    elif mode.recording and x.node is not None:
-        _refuse_leaf(x, record_of.name)
+    _overwrite(x, record_of, others, attrs)
+    if tracked:
+        rebase(x, record(record_of, nodes, saved, x.array, attrs))
+    elif x.node is not None:
+        rebase(x, None)
+    return x
+
+
+def _overwrite(x: Variable, record_of: Op, others: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+    """Compute and write, without a word to the tape."""
     array = x.array
+    arrays = [y.array if isinstance(y, Variable) else y for y in others]
     try:
         if record_of.ufunc is not None:
-            record_of.ufunc(*arrays, out=array, casting="same_kind")
+            record_of.ufunc(array, *arrays, out=array, casting="same_kind")
         else:
-            _write(array, record_of.kernel(*arrays, **attrs))
+            _write(array, record_of.kernel(array, *arrays, **attrs))
     except Exception as error:
-        raise explain(record_of, error, operands, attrs) from error
+        raise explain(record_of, error, (x, *others), attrs) from error
     touch(array, f"{record_of.name}_")
-    if tracked:
-        rebase(x, record(record_of, nodes, saved, array, attrs))
-    elif mode.recording and x.node is not None:
-        rebase(x, None)
     return x
 
 

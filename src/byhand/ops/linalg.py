@@ -41,6 +41,8 @@ def rows(x: Any) -> Any:
 
 def _matmul_x(g: Any, x_shape: tuple[int, ...], y: Any) -> Any:
     ndim = len(y.shape)
+    if ndim == 2 and len(x_shape) == 2:
+        return matmul(g, y.T)
     if ndim == 1:  # (…, k) · (k): an outer product
         return e.mul(reshaped(g, shape=(*g.shape, 1)), y) if len(x_shape) > 1 else g * y
     if len(x_shape) == 1:  # (k) · (…, k, m)
@@ -58,16 +60,24 @@ def _matmul_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
         return g * x if ndim == 1 else sum_over(x * reshaped(g, shape=(*g.shape, 1)), axis=tuple(range(ndim - 1)), keepdims=False)
     if ndim == 1:  # (k) · (…, k, m)
         return reshaped(x, shape=(*x.shape, 1)) * reshaped(g, shape=(*g.shape[:-1], 1, g.shape[-1]))
+    if ndim == 2 and len(y_shape) == 2:
+        return matmul(x.T, g)
     if len(y_shape) == 2 and ndim > 2:  # one product instead of a batch of them that is then summed
         return matmul(flip_last(rows(x)), rows(g))
     return matmul(flip_last(x), g)
+
+
+def _weight_rule(g: Any, x: Any) -> Any:
+    if len(x.shape) == 2:
+        return matmul(g.T, x)
+    return matmul(rows(g).T, rows(x)) if len(x.shape) > 1 else outer(g, x)
 
 
 derive(matmul, x=_matmul_x, y=_matmul_y)
 derive(
     linear,
     x=lambda g, weight: matmul(g, weight),
-    weight=lambda g, x: matmul(flip_last(rows(g)), rows(x)) if len(x.shape) > 1 else outer(g, x),
+    weight=_weight_rule,
     bias=lambda g: g,
 )
 

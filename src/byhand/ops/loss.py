@@ -24,6 +24,14 @@ def softmax_cross_entropy(x: Array, target: Array) -> Array:
     return np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(x)), target]
 
 
+@op(OTHER, name="cross_entropy_mean", onnx="SoftmaxCrossEntropyLoss")
+def mean_cross_entropy(x: Array, target: Array) -> Array:
+    """The mean over rows of −ln softmax(x)[target]: logits (N, C), labels (N) → ()"""
+    shifted = x - x.max(axis=1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(x)), target]
+    return losses.sum() / len(x)
+
+
 @op(OTHER)
 def softmax_residual(x: Array, target: Array) -> Array:
     """softmax(x) − onehot(target): the derivative of the cross-entropy by the logits"""
@@ -54,6 +62,7 @@ derive(
     softmax_cross_entropy,
     x=lambda g, x, target: reshaped(g, shape=(*g.shape, 1)) * softmax_residual(x, target),
 )
+derive(mean_cross_entropy, x=lambda g, x, target: (g / x.shape[0]) * softmax_residual(x, target))
 derive(softmax_residual, x=_softmax_rule)
 derive(
     sigmoid_cross_entropy,

@@ -322,6 +322,8 @@ def norm(
 def unbroadcast(g: Any, *, shape: tuple[int, ...]) -> Any:
     """The gradient of broadcasting: sum g over the axes that `shape` lacks or has with size 1."""
     lead = len(g.shape) - len(shape)
+    if lead > 0 and g.shape[lead:] == shape:  # a bias: the common case
+        return sum_over(g, axis=(0,) if lead == 1 else tuple(range(lead)), keepdims=False)
     axes = (*range(lead), *[i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1])
     if not axes:
         return reshaped(g, shape=shape)

@@ -173,7 +173,9 @@ def split_file_spec(spec: str) -> tuple[Path, str]:
     return path, function
 
 
-def from_file(path: Path, function: str, input_shape: Sequence[int], outputs: int, home: Path | None = None) -> nn.Module:
+def from_file(
+    path: Path, function: str, input_shape: Sequence[int], outputs: int, home: Path | None = None
+) -> nn.Module:
     """Run a Python file and call its `function` for a model.
 
     The function may take `input_shape`, `outputs` or `classes` by name. `home` is the folder whose modules the file

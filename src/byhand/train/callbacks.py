@@ -234,7 +234,9 @@ class TerminateOnNaN(Callback):
             row = int(np.argwhere(~np.isfinite(x))[0][0])
             why = f"the batch's input is not finite (first in its sample {row}). Clean the data: byhand does not guess"
         elif bad:
-            why = f"the weights of {', '.join(bad)} are no longer finite. Lower the learning rate, or clip the gradients"
+            why = (
+                f"the weights of {', '.join(bad)} are no longer finite. Lower the learning rate, or clip the gradients"
+            )
         else:
             why = "all weights are still finite, the loss overflowed. Lower the learning rate, or scale the data"
         raise DivergenceError(f"the loss became {training.batch_loss} in {where}: {why}.")

@@ -111,7 +111,9 @@ def _read_commit(path: Path) -> dict[str, Any]:
 def fingerprint(state: Mapping[str, Any]) -> dict[str, list[Any]]:
     """What makes two models interchangeable: each parameter's and buffer's name, shape and dtype."""
     arrays = {name: x.array if isinstance(x, Variable) else x for name, x in state.items()}
-    return {name: [list(array.shape), array.dtype.name] for name, array in arrays.items() if isinstance(array, np.ndarray)}
+    return {
+        name: [list(array.shape), array.dtype.name] for name, array in arrays.items() if isinstance(array, np.ndarray)
+    }
 
 
 def check_fingerprint(saved: Mapping[str, Any], model: Mapping[str, Any], where: str) -> None:

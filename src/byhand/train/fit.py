@@ -119,7 +119,11 @@ def _default_metrics(loss: Any, labels: bool) -> dict[str, Metric]:
 
 
 def _ordered(
-    callbacks: Sequence[Callback], scheduler: Any, clip_norm: float | None, bar: Callback | None, saving: Callback | None
+    callbacks: Sequence[Callback],
+    scheduler: Any,
+    clip_norm: float | None,
+    bar: Callback | None,
+    saving: Callback | None,
 ) -> list[Callback]:
     """Saving comes last, so that a checkpoint holds what every other callback did at the same moment."""
     for callback in callbacks:

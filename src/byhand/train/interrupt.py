@@ -25,7 +25,9 @@ class Interrupt:
             self._active = True
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._active:
             signal.signal(signal.SIGINT, self._before)
             self._active = False

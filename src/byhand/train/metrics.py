@@ -217,7 +217,9 @@ class ConfusionMatrix(Metric):
         seen = max(int(classes.max(initial=-1)), int(y.max(initial=-1))) + 1
         n = self.classes or max(len(self.counts), scores, seen)
         if seen > n or (y.size and min(int(y.min()), int(classes.min())) < 0):
-            raise UsageError(f"{self.name}: classes go from 0 to {n - 1}, got {seen - 1 if seen > n else 'negative ones'}")
+            raise UsageError(
+                f"{self.name}: classes go from 0 to {n - 1}, got {seen - 1 if seen > n else 'negative ones'}"
+            )
         if len(self.counts) < n:
             grown = np.zeros((n, n), np.int64)
             grown[: len(self.counts), : len(self.counts)] = self.counts
@@ -295,6 +297,8 @@ def named(metrics: Mapping[str, Metric] | Iterable[Metric] | None) -> dict[str, 
         if not isinstance(metric, Metric):
             raise UsageError(f"metrics: expected objects such as Accuracy(), got {metric!r}")
         if metric.name in found:
-            raise UsageError(f"metrics: two are called {metric.name!r}; give one a name: {type(metric).__name__}(name=...)")
+            raise UsageError(
+                f"metrics: two are called {metric.name!r}; give one a name: {type(metric).__name__}(name=...)"
+            )
         found[metric.name] = metric
     return found

@@ -272,4 +272,3 @@ def evaluate(
         raise DataError("there is nothing to evaluate on: the data gave no batch")
     found: dict[str, Any] = {} if loss is None else {"loss": mean.compute()}
     return found | {name: metric.compute() for name, metric in metrics.items()}
-
