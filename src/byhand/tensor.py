@@ -348,7 +348,7 @@ class Tensor(Variable):
 
         Raises GraphError if nothing was recorded, or if the graph was walked before without retain_graph.
         """
-        gradients.backward([self], None if gradient is None else [gradient], retain_graph, create_graph, inputs)
+        gradients.backward(self, None if gradient is None else [gradient], retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
         """Call `hook(grad)` whenever a gradient arrives here; what it returns replaces the gradient."""
@@ -376,6 +376,8 @@ class Tensor(Variable):
 
     def add_(self, other: Any, *, alpha: float = 1) -> Tensor:
         """self ← self + alpha · other"""
+        if alpha != 1 and inplace.accumulated(self, np.multiply, other, alpha, 1):
+            return self
         return _change(self, e.add, other if alpha == 1 else other * alpha)
 
     def sub_(self, other: Any, *, alpha: float = 1) -> Tensor:
@@ -390,16 +392,22 @@ class Tensor(Variable):
 
     def addcmul_(self, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
         """self ← self + value · tensor1 · tensor2"""
+        if inplace.accumulated(self, np.multiply, tensor1, tensor2, value):
+            return self
         product = tensor1 * tensor2
         return _change(self, e.add, product if value == 1 else product.mul_(value))
 
     def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
         """self ← self + value · tensor1 / tensor2"""
+        if inplace.accumulated(self, np.true_divide, tensor1, tensor2, value):
+            return self
         quotient = tensor1 / tensor2
         return _change(self, e.add, quotient if value == 1 else quotient.mul_(value))
 
     def lerp_(self, end: Any, weight: Any) -> Tensor:
         """self ← self + weight · (end − self)"""
+        if isinstance(weight, (int, float)) and inplace.accumulated(self, np.subtract, end, self, weight):
+            return self
         step = end - self
         return _change(self, e.add, step.mul_(weight) if isinstance(weight, (int, float)) else step * weight)
 

@@ -31,7 +31,6 @@ class Sample:
     operands: tuple[Any, ...]
     reference: Callable[..., Any] | None = None
     attrs: dict[str, Any] = field(default_factory=dict)
-    smooth: bool = True  # off: the gradient is a convention that differences cannot see
 
     @property
     def op(self) -> Any:
@@ -365,6 +364,10 @@ PRODUCTS = [
     sample(
         loss.softmax_cross_entropy, X, np.array([2, 0]),
         reference=lambda x, t: np.array([math.log(sum(map(math.exp, r))) - r[k] for r, k in zip(x.tolist(), t, strict=True)]),
+    ),
+    sample(
+        loss.mean_cross_entropy, X, np.array([2, 0]),
+        reference=lambda x, t: -np.mean(np.log(np.exp(x)[range(2), t] / np.exp(x).sum(1))),
     ),
     sample(
         loss.softmax_residual, X, np.array([2, 0]),

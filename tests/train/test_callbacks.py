@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from train.networks import TRAIN, VALID, bits, network
 
 import byhand
 from byhand import nn, optim
@@ -23,6 +22,7 @@ from byhand.train import (
 )
 from byhand.train.callbacks import not_finite
 from byhand.train.training import HOOKS
+from train.networks import TRAIN, VALID, bits, network
 
 
 def quiet(*args: Any, **options: Any) -> History:

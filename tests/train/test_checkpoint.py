@@ -93,7 +93,7 @@ def test_a_full_disk_leaves_the_former_checkpoint(
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(CheckpointError, match="No space left on device. What was saved there before is untouched"):
+    with pytest.raises(CheckpointError, match=r"No space left on device\. What was saved there before is untouched"):
         checkpoint.save(tmp_path, state(2.0))
     monkeypatch.undo()
     assert value_of(tmp_path) == 1.0

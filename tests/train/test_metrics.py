@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_batches_together_give_what_one_batch_gives(make: Any, cuts: list[int]) 
     whole, parts = make(), make()
     whole.update(LOGITS, TARGET)
     ends = [0, *sorted(cuts), 60]
-    for start, stop in zip(ends[:-1], ends[1:], strict=True):
+    for start, stop in pairwise(ends):
         parts.update(LOGITS[start:stop], TARGET[start:stop])
     assert np.array_equal(parts.compute(), whole.compute())
 
@@ -81,7 +82,7 @@ def test_r2_over_batches(cuts: list[int]) -> None:
     y, p = LOGITS[:, :2] * 3 + 1000, LOGITS[:, 2:4] + 1000
     parts = m.R2()
     ends = [0, *sorted(cuts), 60]
-    for start, stop in zip(ends[:-1], ends[1:], strict=True):
+    for start, stop in pairwise(ends):
         parts.update(p[start:stop], y[start:stop])
     assert parts.compute() == pytest.approx(m.r2_score(p, y), rel=1e-9)
 

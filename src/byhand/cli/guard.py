@@ -41,7 +41,7 @@ def _show_warning(
 @contextmanager
 def guarded(debug: bool = False, interrupted: str = "interrupted") -> Iterator[None]:
     """Turn what is raised in the block into a message and an exit status; warnings into one line each."""
-    from byhand.core.errors import ByhandError, UsageError
+    from byhand.core.errors import UsageError
 
     debug = debug or state.debug
     with warnings.catch_warnings():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,17 +62,25 @@ def train(
         result = job.train(progress=not quiet, save_every_seconds=save_every)
         if not quiet:
             typer.echo(f"kept in {job.run.path}")
-        name = "accuracy" if job.classification else "r2"
-        typer.echo(f"test {name} {result['test'][name]:.4f}")
+        if "test" in result:
+            name = "accuracy" if job.classification else "r2"
+            typer.echo(f"test {name} {result['test'][name]:.4f}")
 
 
 def _begin(dataset: str, given: dict[str, Any], target: str | None, out: Path | None) -> Job:
+    from byhand.core.errors import UsageError
+    from byhand.train.architecture import is_file_spec
     from byhand.train.job import Job
     from byhand.train.recipe import recipe_for
 
     recipe = recipe_for(dataset)
     if "optimizer" in given and given["optimizer"] != recipe.optimizer:
         recipe = recipe.without_optimizer()  # a learning rate that is right for one optimiser is wrong for another
+    if "model" in given:
+        recipe = dataclasses.replace(recipe, dropout=0.0)  # which was right for the recipe's own layers
+        own = [name for name in ("activation", "dropout", "init", "standardize") if name in given]
+        if own and is_file_spec(given["model"]):
+            raise UsageError(f"a model of your own decides itself about {', '.join(own)}; leave the option out")
     return Job.new(out or free_folder(dataset), dataset, recipe.replace(**given), target)
 
 
@@ -95,12 +104,12 @@ def free_folder(dataset: str) -> Path:
 
 def announcement(job: Job) -> list[str]:
     """What is about to be done, in a few lines."""
-    recipe, split, sizes = job.recipe, job.split, job.sizes()
+    recipe, split = job.recipe, job.split
     model = job.build()
     count = sum(p.numel() for p in model.parameters())
-    shape = "×".join(map(str, split.input_shape))
-    parts = ", ".join(f"{n:,} {part}" for part, n in sizes.items() if n)
-    what = f"{split.outputs} classes" if job.classification else f"{split.outputs} numbers to predict"
+    shape = "×".join(map(str, split.shape))
+    parts = ", ".join(f"{len(part):,} {name}" for name, part in job.parts.items())
+    what = f"{split.classes} classes" if job.classification else "numbers to predict"
     lr = job.recipe.make_optimizer(model).param_groups[0]["lr"]
     how = [f"{recipe.optimizer}, lr {lr:g}", f"batch {recipe.batch_size}", f"{recipe.epochs} epochs"]
     how += [recipe.schedule] if recipe.schedule != "constant" else []

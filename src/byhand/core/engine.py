@@ -8,6 +8,7 @@ backward pass is wanted; nothing else differs. Un-broadcasting happens here, onc
 from __future__ import annotations
 
 import heapq
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -51,12 +52,16 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
     owned: set[Node] = set()
     push, pop, clock = heapq.heappush, heapq.heappop, mutation.clock
     pull = _pull_tensors if create_graph else _pull_arrays
+    leaves: list[Node] = []  # they wait until the end: nothing comes after them
     for node, g in roots:
         if node in grads:
             grads[node] = grads[node] + g
         else:
             grads[node] = g
-            push(heap, (-node.serial, node))
+            if node.op is None:
+                leaves.append(node)
+            else:
+                push(heap, (-node.serial, node))
     needed = None if targets is None else _leading_to(targets, list(grads))
     while heap:
         node = pop(heap)[1]
@@ -66,10 +71,6 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
         if targets is not None and node in targets:
             found[node] = g
         op = node.op
-        if op is None:
-            if targets is None:
-                _accumulate(node, g, create_graph)
-            continue
         if node.saved is None:
             raise GraphError(_freed(op))
         if node.serial < clock.last:
@@ -89,10 +90,13 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
                 gx = cast(gx, dtype=source.dtype)
             if source not in grads:
                 # a leaf keeps what it gets, so that must not be someone else's memory
-                if source.op is None and not create_graph and (gx is g or type(gx) is not ndarray or gx.base is not None):
-                    gx = np.array(gx)
+                if source.op is None:
+                    if not create_graph and (gx is g or type(gx) is not ndarray or gx.base is not None):
+                        gx = np.array(gx)
+                    leaves.append(source)
+                else:
+                    push(heap, (-source.serial, source))
                 grads[source] = gx
-                push(heap, (-source.serial, source))
             elif source in owned:
                 np.add(grads[source], gx, out=grads[source])
             else:
@@ -101,6 +105,14 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
                     owned.add(source)
         if not retain_graph and op.saves:
             node.saved = None
+    for node in leaves:
+        g = grads[node]
+        if node.hooks is not None:
+            g = _run_hooks(node, g, create_graph)
+        if targets is None:
+            _accumulate(node, g, create_graph)
+        elif node in targets:
+            found[node] = g
     return found
 
 
@@ -141,6 +153,9 @@ def _tensors(node: Node, op: Any, needs: tuple[str, ...], i: int) -> list[Any]:
             first = len(op.operands) - 1
             pairs = zip(node.saved[first:-1], node.inputs[first:], strict=True)  # type: ignore[index]
             made.append([_wrap(value, source) for value, source in pairs])
+        elif name in op.residuals:
+            formula = op.residuals[name]
+            made.append(formula(*_tensors(node, op, tuple(inspect.signature(formula).parameters), i)))
         elif name in op.operands:
             position = op.operands.index(name)
             made.append(_wrap(node.saved[position], node.inputs[position]))  # type: ignore[index]
@@ -160,6 +175,8 @@ def _value(node: Node, op: Any, name: str, i: int) -> Any:
     if name in op.operands:
         position = op.operands.index(name)
         return list(saved[position:-1]) if op.variadic and position == len(op.operands) - 1 else saved[position]
+    if name in op.residuals:
+        return saved[len(op.operands) + list(op.residuals).index(name)]
     if name in node.attrs:
         return node.attrs[name]
     if name == "i":

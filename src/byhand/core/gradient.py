@@ -22,6 +22,11 @@ def backward(
     inputs: Any = None,
 ) -> None:
     """Add the gradients of the tensors to `.grad` of the leaves they were computed from (or of `inputs` only)."""
+    if isinstance(tensors, Variable) and grad_tensors is None and inputs is None and not create_graph:
+        array = tensors.array  # loss.backward(), the case that counts: 3 µs less
+        if tensors.node is not None and array.size == 1:
+            walk(((tensors.node, np.ones(array.shape, array.dtype)),), retain_graph=bool(retain_graph))
+            return
     roots = _roots(_listed(tensors), _listed(grad_tensors), create_graph, "backward")
     keep = create_graph if retain_graph is None else retain_graph
     if inputs is None:
@@ -80,7 +85,7 @@ def grad(
 
 
 def _listed(values: Any) -> list[Any]:
-    if values is None or isinstance(values, Variable):
+    if values is None or isinstance(values, (Variable, np.ndarray)):
         return [values]
     return list(values)
 

@@ -82,9 +82,9 @@ def verify(node: Node) -> None:
 
 def _lost_value(node: Node, position: int, changed_by: str) -> str:
     op: Any = node.op
-    last = position == len(node.saved or ()) - 1
-    what = "its result" if last else f"its operand {op.operands[min(position, len(op.operands) - 1)]}"
+    saved: Any = node.saved
+    what = "its result" if position == len(saved) - 1 else f"its operand {op.operands[min(position, len(op.operands) - 1)]}"
     return (
-        f"{op.name} saved {what}, of shape {(node.saved or ())[position].shape}, for its backward pass, but {changed_by} "
-        f"overwrote it in place; use the out-of-place form of {changed_by}, or call .clone() before changing it"
+        f"{op.name} saved {what}, of shape {saved[position].shape}, for its backward pass, but {changed_by} overwrote it "
+        f"in place since; use the out-of-place form of {changed_by}, or change a clone()"
     )

@@ -41,7 +41,7 @@ class Derivative:
 
     def __init__(self, rule: Rule, needs: tuple[str, ...], record: Op) -> None:
         self.rule, self.needs = rule, needs
-        places = {**{name: i for i, name in enumerate(record.operands)}, "out": -1}
+        places = {**{name: i for i, name in enumerate([*record.operands, *record.residuals])}, "out": -1}
         simple = not record.variadic and all(name in places for name in needs)
         self.positions = tuple(places[name] for name in needs) if simple else None
 
@@ -55,16 +55,25 @@ class Op:
     operands  the names of the positional parameters; a last `*name` is variadic
     rules     the derivative for each operand index that has one
     ufunc     NumPy's ufunc if the kernel is just that; in-place ops write through its `out=`
+    residuals values that the kernel computes on its way and returns after the result, by name, so that a rule need
+              not compute them again; each with the function of the operands that it is, for higher derivatives
     expects   the shapes an error message names
     onnx      the operator of the same meaning in ONNX, if there is one
     """
 
     def __init__(
-        self, name: str, kernel: Callable[..., Any], kind: str, ufunc: Any, expects: str | None, onnx: str | None
+        self,
+        name: str,
+        kernel: Callable[..., Any],
+        kind: str,
+        ufunc: Any,
+        residuals: dict[str, Callable[..., Any]],
+        expects: str | None,
+        onnx: str | None,
     ) -> None:
         parameters = list(inspect.signature(kernel).parameters.values())
         self.name, self.kernel, self.kind, self.ufunc = name, kernel, kind, ufunc
-        self.expects, self.onnx = expects, onnx
+        self.residuals, self.expects, self.onnx = residuals, expects, onnx
         self.operands = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
         self.attributes = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
@@ -72,6 +81,7 @@ class Op:
         self.keeps: dict[tuple[bool, ...], tuple[bool, ...]] = {}
         # the same for fixed arities, by the bits of which operands are tracked: a list index is 80 ns cheaper
         self.masks: list[tuple[bool, ...]] = []
+        self.inplace = f"{name}_"
         self.saves = False  # whether some rule needs a value, so that a second backward needs retain_graph
 
     def __repr__(self) -> str:
@@ -96,20 +106,30 @@ class Op:
             rule = self.rule(index) if wanted else None
             if rule is not None:
                 needed.update(rule.needs)
+        for name in needed.intersection(self.residuals):
+            needed.update(inspect.signature(self.residuals[name]).parameters)
         for index in range(len(tracked)):
             name = self.operands[min(index, len(self.operands) - 1)]
+            yield name in needed
+        for name in self.residuals:
             yield name in needed
         yield "out" in needed
 
 
 def op(
-    kind: str, *, name: str | None = None, ufunc: Any = None, expects: str | None = None, onnx: str | None = None
+    kind: str,
+    *,
+    name: str | None = None,
+    ufunc: Any = None,
+    residuals: dict[str, Callable[..., Any]] | None = None,
+    expects: str | None = None,
+    onnx: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
     """Turn a NumPy kernel into a function that computes on arrays and records on tensors."""
     from byhand.core.recorder import recorder  # the recorder reads Op; kept apart so that each fits on a page
 
     def define(kernel: Callable[..., Any]) -> Callable[..., Tensor]:
-        record = Op(name or kernel.__name__, kernel, kind, ufunc, expects, onnx)
+        record = Op(name or kernel.__name__, kernel, kind, ufunc, residuals or {}, expects, onnx)
         if record.name in OPS:
             raise ValueError(f"the table of ops has a {record.name} already")
         OPS[record.name] = record
@@ -123,19 +143,19 @@ def op(
 def derive(function: Callable[..., Any], **rules: Rule) -> None:
     """Attach derivative rules; a rule's parameter names are exactly what it saves.
 
-    `g` is the incoming gradient, `out` the result, an operand's name its value, `<operand>_shape` its shape, an
-    attribute's name that attribute. Rules of a variadic operand `xs` may also ask for `i`, which one of them is
+    `g` is the incoming gradient, `out` the result, the name of an operand or a residual its value, `<operand>_shape`
+    its shape, an attribute's name that attribute. Rules of a variadic operand `xs` may also ask for `i`, which one of them is
     meant, and for `xs_shapes`.
     """
     record: Op = function.op  # type: ignore[attr-defined]
     for operand, rule in rules.items():
         needs = tuple(n for n in inspect.signature(rule).parameters if n != "g")
-        known = {"out", "i", *record.operands, *record.attributes}
+        known = {"out", "i", *record.operands, *record.residuals, *record.attributes}
         known |= {f"{name}_shape" for name in record.operands} | {f"{name}_shapes" for name in record.operands}
         if not known.issuperset(needs):
             raise ValueError(f"the rule of {record.name} for {operand} asks for {sorted(set(needs) - known)}")
         record.rules[record.operands.index(operand)] = Derivative(rule, needs, record)
-        record.saves |= any(name in (*record.operands, "out") for name in needs)
+        record.saves |= any(name in (*record.operands, *record.residuals, "out") for name in needs)
     if not record.variadic:
         count = len(record.operands)
         patterns = [tuple(bool(bits >> i & 1) for i in range(count)) for bits in range(2**count)]

@@ -7,7 +7,7 @@ way costs 60 ns a call (of about 500 that recording takes), `isinstance` in fron
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +39,8 @@ def result_class() -> type[Variable]:
 
 def recorder(op: Op) -> Callable[..., Any]:
     """The function that computes on arrays and records on tensors, fitting the arity of `op`."""
+    if op.residuals:
+        return _with_residuals(op)
     if op.kind == "view":
         return _view(op)
     if len(op.operands) == 1 and not op.variadic:
@@ -238,14 +240,39 @@ def _nary(op: Op) -> Callable[..., Any]:
     return call
 
 
-def record(op: Op, nodes: list[Node | None], arrays: list[Any], out: Any, attrs: dict[str, Any]) -> Node:
+def _with_residuals(op: Op) -> Callable[..., Any]:
+    kernel = op.kernel
+
+    def call(*operands: Any, **attrs: Any) -> Any:
+        if not any([isinstance(x, Variable) for x in operands]):
+            return kernel(*operands, **attrs)[0]
+        arrays = [x.array if isinstance(x, Variable) else x for x in operands]
+        try:
+            out, *residuals = kernel(*arrays, **attrs)
+        except Exception as error:
+            raise explain(op, error, operands, attrs) from error
+        result = new(Result)
+        result.array = out = asarray(out)
+        result.source = result.views = result.node = None
+        if mode.recording:
+            nodes = [x.node if isinstance(x, Variable) else None for x in operands]
+            if any([node is not None for node in nodes]):
+                result.node = record(op, nodes, arrays, out, attrs, residuals)
+        return result
+
+    return call
+
+
+def record(
+    op: Op, nodes: list[Node | None], arrays: list[Any], out: Any, attrs: dict[str, Any], residuals: Sequence[Any] = ()
+) -> Node:
     """The node of a call whose operands have these nodes and arrays."""
     tracked = tuple([node is not None for node in nodes])
     keep = op.keep(tracked)
     node = new(Node)
     node.op = op
     node.inputs = tuple(nodes)
-    saved = [array if kept else None for array, kept in zip(arrays, keep, strict=False)]
+    saved = [array if kept else None for array, kept in zip((*arrays, *residuals), keep, strict=False)]
     saved.append(out if keep[-1] else None)
     node.saved = tuple(saved)
     node.attrs = attrs

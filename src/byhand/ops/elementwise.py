@@ -108,7 +108,7 @@ derive(sub, x=lambda g: g, y=lambda g: -g)
 derive(mul, x=lambda g, y: g * y, y=lambda g, x: g * x)
 derive(true_divide, x=lambda g, y: g / y, y=lambda g, y, out: -(g * out / y))
 derive(neg, x=lambda g: -g)
-derive(pow, x=lambda g, x, y: g * power_slope(x, y), y=lambda g, x, out: g * out * log(where(x == 0, 1, x)))
+derive(pow, x=lambda g, x, y: g * power_slope(x, y), y=lambda g, x, out: g * out * base_log(x))
 derive(square, x=lambda g, x: g * (2 * x))
 derive(sqrt, x=lambda g, out: g * 0.5 / out)
 derive(rsqrt, x=lambda g, out: g * (-0.5 * out * out * out))
@@ -124,6 +124,13 @@ def power_slope(x: Any, y: Any) -> Any:
     if isinstance(y, (int, float)):
         return y * x ** (y - 1) if y else 0 * x
     return where(y == 0, 0, y * where((x == 0) & (y == 0), 1, x) ** (y - 1))
+
+
+def base_log(x: Any) -> Any:
+    """ln x, and 0 where x is 0 (there 0ʸ · ln 0 would be NaN)."""
+    if isinstance(x, (int, float)):
+        return float(np.log(x)) if x else 0.0  # a Python number, so that float32 stays float32
+    return log(where(x == 0, 1, x))
 
 
 # exponentials and logarithms

@@ -103,13 +103,33 @@ def _overwrite(x: Variable, record_of: Op, others: tuple[Any, ...], attrs: dict[
     arrays = [y.array if isinstance(y, Variable) else y for y in others]
     try:
         if record_of.ufunc is not None:
-            record_of.ufunc(array, *arrays, out=array, casting="same_kind")
+            record_of.ufunc(array, *arrays, array)
         else:
             _write(array, record_of.kernel(array, *arrays, **attrs))
     except Exception as error:
         raise explain(record_of, error, (x, *others), attrs) from error
-    touch(array, f"{record_of.name}_")
+    touch(array, record_of.inplace)
     return x
+
+
+def accumulated(x: Variable, combine: Any, a: Any, b: Any, value: float) -> bool:
+    """Whether x += value · combine(a, b) could be computed on the arrays at once, where nothing is recorded.
+
+    The updates of optimisers are such calls; in parts they cost 3.5 µs each, so 1.5. What NumPy refuses, and what is
+    recorded, goes the long way, which explains.
+    """
+    if mode.recording:
+        return False
+    array = x.array
+    try:
+        step = combine(a.array if isinstance(a, Variable) else a, b.array if isinstance(b, Variable) else b)
+        if value != 1:
+            step *= value
+        np.add(array, step, array)
+    except (TypeError, ValueError):
+        return False
+    touch(array, "add_")
+    return True
 
 
 def _write(array: Array, value: Any) -> None:
@@ -198,4 +218,4 @@ def _refresh(parent: Variable, changed: Variable) -> None:
         _refresh(view, changed)
 
 
-__all__ = ["assign", "change", "copied", "know_views", "rebase", "view_written", "written"]
+__all__ = ["accumulated", "assign", "change", "copied", "know_views", "rebase", "view_written", "written"]

@@ -13,31 +13,31 @@ from byhand.core.op import ELEMENTWISE, OTHER, derive, op
 from byhand.core.variable import Array
 from byhand.ops import elementwise as e
 from byhand.ops.activation import normalized_exp, sigmoid
-from byhand.ops.reduce import sum_over
 from byhand.ops.views import reshaped
 
 
-@op(OTHER, name="cross_entropy")
-def softmax_cross_entropy(x: Array, target: Array) -> Array:
-    """−ln softmax(x)[target] row by row: logits (N, C), labels (N) → (N)"""
+@op(OTHER, name="cross_entropy", residuals={"p": lambda x: normalized_exp(x, axis=1)})
+def softmax_cross_entropy(x: Array, target: Array) -> tuple[Array, Array]:
+    """−ln p[target] row by row, with p = softmax(x): logits (N, C), labels (N) → (N)"""
     shifted = x - x.max(axis=1, keepdims=True)
-    return np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(x)), target]
+    p = np.exp(shifted)
+    total = p.sum(axis=1, keepdims=True)
+    p /= total
+    return np.log(total[:, 0]) - shifted[np.arange(len(x)), target], p
 
 
-@op(OTHER, name="cross_entropy_mean", onnx="SoftmaxCrossEntropyLoss")
-def mean_cross_entropy(x: Array, target: Array) -> Array:
-    """The mean over rows of −ln softmax(x)[target]: logits (N, C), labels (N) → ()"""
-    shifted = x - x.max(axis=1, keepdims=True)
-    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(x)), target]
-    return losses.sum() / len(x)
+@op(OTHER, name="cross_entropy_mean", residuals={"p": lambda x: normalized_exp(x, axis=1)})
+def mean_cross_entropy(x: Array, target: Array) -> tuple[Array, Array]:
+    """The mean over rows of −ln p[target], with p = softmax(x): logits (N, C), labels (N) → ()"""
+    losses, p = softmax_cross_entropy.op.kernel(x, target)  # type: ignore[attr-defined]
+    return losses.sum() / len(x), p
 
 
 @op(OTHER)
-def softmax_residual(x: Array, target: Array) -> Array:
-    """softmax(x) − onehot(target): the derivative of the cross-entropy by the logits"""
-    out = np.exp(x - x.max(axis=1, keepdims=True))
-    out /= out.sum(axis=1, keepdims=True)
-    out[np.arange(len(x)), target] -= 1
+def less_one_hot(p: Array, target: Array) -> Array:
+    """p with 1 subtracted at the target of each row: the cross-entropy's derivative by the logits, for p = softmax"""
+    out = p.copy()
+    out[np.arange(len(p)), target] -= 1
     return out
 
 
@@ -53,17 +53,9 @@ def huber_of(x: Array, *, delta: float) -> Array:
     return np.where(np.abs(x) <= delta, 0.5 * x * x, delta * (np.abs(x) - 0.5 * delta))
 
 
-def _softmax_rule(g: Any, x: Any) -> Any:
-    p = normalized_exp(x, axis=1)
-    return p * (g - sum_over(g * p, axis=(1,), keepdims=True))
-
-
-derive(
-    softmax_cross_entropy,
-    x=lambda g, x, target: reshaped(g, shape=(*g.shape, 1)) * softmax_residual(x, target),
-)
-derive(mean_cross_entropy, x=lambda g, x, target: (g / x.shape[0]) * softmax_residual(x, target))
-derive(softmax_residual, x=_softmax_rule)
+derive(softmax_cross_entropy, x=lambda g, p, target: reshaped(g, shape=(*g.shape, 1)) * less_one_hot(p, target))
+derive(mean_cross_entropy, x=lambda g, p, target: (g / p.shape[0]) * less_one_hot(p, target))
+derive(less_one_hot, p=lambda g: g)
 derive(
     sigmoid_cross_entropy,
     x=lambda g, x, target: g * (sigmoid(x) - target),

@@ -38,7 +38,9 @@ def narrowed(x: Array, *, axis: int, start: int, stop: int) -> Array:
 @op(VIEW, name="diagonal")
 def diagonal_of(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
     """The diagonal of two axes, as the last axis"""
-    return x.diagonal(offset, axis1, axis2)
+    out = x.diagonal(offset, axis1, axis2)
+    out.flags.writeable = x.flags.writeable  # NumPy's own is read-only
+    return out
 
 
 @op(MOVE, name="pad", onnx="Pad")

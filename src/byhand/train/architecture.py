@@ -12,6 +12,7 @@ import traceback
 import types
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -104,7 +105,7 @@ def build(
         layers["standardize"] = standardize
     if len(input_shape) > 1:
         layers["flatten"] = nn.Flatten()
-    for i, (n, m) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), 1):
+    for i, (n, m) in enumerate(pairwise(sizes), 1):
         if i > 1:
             layers[f"{activation}{i - 1}"] = ACTIVATIONS[activation]()
             if dropout:

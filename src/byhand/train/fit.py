@@ -181,14 +181,14 @@ def check_finite(data: TensorDataset, name: str) -> None:
     """Raise DataError if an input or a target is NaN or infinite, with the first such sample."""
     for part, tensor in zip(("x", "y"), data.tensors, strict=False):
         array = tensor.array
-        # one pass without temporaries: a sum is finite unless a summand is not (or it overflows, which the rest settles)
+        # one pass without temporaries: a sum is finite unless a summand is not
         if array.dtype.kind == "f" and array.size and not np.isfinite(array.sum(dtype=np.float64)):
             bad = ~np.isfinite(array.reshape(len(array), -1)).all(1)
             if bad.any():
                 first = int(bad.argmax())
                 raise DataError(
-                    f"{name}: {int(bad.sum()):,} of {len(array):,} samples of {part} hold NaN or infinity, the first is "
-                    f"sample {first}; drop or fill them: byhand does not guess"
+                    f"{name}: {int(bad.sum()):,} of {len(array):,} samples of {part} hold NaN or infinity, the "
+                    f"first is sample {first}; drop or fill them: byhand does not guess"
                 )
 
 

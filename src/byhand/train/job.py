@@ -42,7 +42,6 @@ class Job:
 
     run: Run
     recipe: Recipe
-    is_new: bool = False
     loaded: Splits | None = None
 
     @classmethod
@@ -55,7 +54,8 @@ class Job:
             raise UsageError(f"{path} already holds a run; go on with: byhand train --resume {path}, or choose another")
         split = _load(dataset, recipe, target)
         if recipe.standardize is None:
-            recipe = dataclasses.replace(recipe, standardize=split.kind == "table")
+            standardize = split.kind == "table" and not architecture.is_file_spec(recipe.model)
+            recipe = dataclasses.replace(recipe, standardize=standardize)
         file = Path(dataset)
         data: dict[str, Any] = {"name": dataset, "target": target}
         if file.is_file():
@@ -63,7 +63,7 @@ class Job:
         if isinstance(split.train, Table):
             data |= {"columns": list(split.train.columns), "target_name": split.train.target}
         config = {"byhand": version("byhand"), "data": data, "model": _model_config(split, recipe, path)}
-        job = cls(Run(path, config), recipe, is_new=True, loaded=split)
+        job = cls(Run(path, config), recipe, loaded=split)
         job.build()
         job.run = Run.open(path, job._config_with_recipe())
         if "file" in config["model"]:
@@ -153,7 +153,9 @@ class Job:
             config=self.run.config,
             progress=progress,
         )
-        result = {"test": self.evaluate(split.test, model), "parts": self.sizes()}
+        result: dict[str, Any] = {"samples": {name: len(part) for name, part in self.parts.items()}}
+        if "test" in self.parts:
+            result["test"] = self.evaluate(self.parts["test"], model)
         write_atomically(self.run.path / RESULT, (json.dumps(result, indent=2) + "\n").encode())
         return result
 
@@ -161,18 +163,17 @@ class Job:
         """What is measured in each epoch."""
         return named([Accuracy() if self.classification else R2()])
 
-    def sizes(self) -> dict[str, int]:
-        """How many samples each part has."""
-        split = self.split
-        return {"train": len(split.train), "valid": len(split.valid or ()), "test": len(split.test)}
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The parts of the data that are there, by name: train, valid, test."""
+        parts = {"train": self.split.train, "valid": self.split.valid, "test": self.split.test}
+        return {name: part for name, part in parts.items() if part is not None and len(part)}
 
     def part(self, name: str) -> Any:
-        """One part of the data: train, valid or test. Raises UsageError if there is none of that name."""
-        parts = {"train": self.split.train, "valid": self.split.valid, "test": self.split.test}
-        if parts.get(name) is None or not len(parts[name]):
-            there = ", ".join(part for part, n in self.sizes().items() if n)
-            raise UsageError(f"the run has no part {name!r} of its data; there is {there}")
-        return parts[name]
+        """One part of the data. Raises UsageError if there is none of that name."""
+        if name not in self.parts:
+            raise UsageError(f"the run has no part {name!r} of its data; there is {', '.join(self.parts)}")
+        return self.parts[name]
 
     def other(self, dataset: str) -> Any:
         """Another dataset, whole, for the trained model. Raises DataError if its samples have another shape."""
@@ -247,9 +248,6 @@ def _model_config(split: Splits, recipe: Recipe, path: Path) -> dict[str, Any]:
     }
     if architecture.is_file_spec(recipe.model):
         file, function = architecture.split_file_spec(recipe.model)
-        own = {"activation": recipe.activation != "relu", "dropout": recipe.dropout, "standardize": recipe.standardize}
-        if ignored := [name for name, given in own.items() if given]:
-            raise UsageError(f"{', '.join(ignored)}: your own model {recipe.model} decides this itself")
         del config["spec"]
         return config | {"file": _relative(file, path), "function": function, "sha256": architecture.digest(file)}
     options = {"activation": recipe.activation, "dropout": recipe.dropout, "init": recipe.init}

@@ -16,7 +16,8 @@ from byhand.core.variable import Array, Variable
 
 
 def _array(x: object) -> Array:
-    return x.array if isinstance(x, Variable) else np.asarray(x)
+    array: Array = x.array if isinstance(x, Variable) else np.asarray(x)
+    return array
 
 
 def predictions(logits: object, target: object | None = None) -> Array:

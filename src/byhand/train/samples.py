@@ -15,7 +15,7 @@ import numpy as np
 from byhand.core.errors import DataError
 from byhand.core.variable import Array
 from byhand.data.datasets.comma import Sheet, read_csv
-from byhand.data.datasets.table import INPUT_NAMES
+from byhand.data.datasets.tables import INPUT_NAMES
 from byhand.data.picture import SUFFIXES, read_picture
 
 TABLES = (".csv", ".tsv", ".txt", ".data")

@@ -166,7 +166,7 @@ class Training:
         self.epoch, self.batch = self.epoch + 1, 0
         self._emit("on_epoch_end")
 
-    # --- checkpoints -------------------------------------------------------------------------------------------------
+    # --- checkpoints ---
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides how training goes on."""
