@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from byhand.core.dtypes import check_device, get_default_dtype, resolve
 from byhand.core.errors import DtypeError, ShapeError, UsageError
 from byhand.core.generator import Generator
 from byhand.core.variable import Array
-from byhand.core.dtypes import check_device, get_default_dtype, resolve
 from byhand.ops import random
 from byhand.ops.axes import shape_of
 from byhand.tensor import Tensor
@@ -74,7 +74,12 @@ def _array(data: Any, dtype: Any) -> Array:
         raise DtypeError(f"tensor: these values are no {wanted or 'numbers'}: {error}") from error
     if array.dtype.kind not in "fiub":
         raise DtypeError(f"tensor: a tensor holds numbers and booleans, not {array.dtype} (from {_short(data)})")
-    if wanted is None and array.dtype == np.float64 and not isinstance(data, (np.ndarray, np.generic)) and not _holds_arrays(data):
+    if (
+        wanted is None
+        and array.dtype == np.float64
+        and not isinstance(data, (np.ndarray, np.generic))
+        and not _holds_arrays(data)
+    ):
         array = array.astype(get_default_dtype())
     return array
 
@@ -184,9 +189,7 @@ def logspace(
     return _made(np.logspace(start, end, steps, base=base, dtype=resolve(dtype)), device, requires_grad)
 
 
-def eye(
-    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
     return _made(np.eye(n, m, dtype=resolve(dtype)), device, requires_grad)
 

@@ -27,3 +27,12 @@ def test_race_without_pytorch(monkeypatch):
     timings = steps.race(NETWORKS[3], 2, rest=0.0, turn=0.0, warm_up=0.0)
     assert list(timings.seconds) == ["by hand", "byhand"]
     assert all(len(found) == 2 for found in timings.seconds.values())
+
+
+def test_a_fresh_contender_starts_over():
+    contender = steps.Fresh(lambda: steps.by_hand_step(NETWORKS[3]))
+    contender.renew()
+    first = [contender() for _ in range(3)]
+    contender.renew()
+    assert [contender() for _ in range(3)] == first
+    assert first[2] < first[0]

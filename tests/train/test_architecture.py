@@ -101,7 +101,7 @@ def test_a_model_of_ones_own(tmp_path: Path) -> None:
         from_file(path, "number", (4,), 2)
     with pytest.raises(UsageError, match="no function 'bild'; it has build, plain, number, broken"):
         from_file(path, "bild", (4,), 2)
-    with pytest.raises(ModelFileError, match=r"net\.py, line 14, in broken: return nn\.Lineer\(4, 2\): AttributeError"):
+    with pytest.raises(ModelFileError, match=r"net\.py, line 15, in broken: return nn\.Lineer\(4, 2\): AttributeError"):
         from_file(path, "broken", (4,), 2)
 
 

@@ -417,15 +417,28 @@ def test_an_epoch_as_a_line() -> None:
     assert epoch_line(record, 40, 1000) == "epoch  3/40  loss 0.5000  accuracy 0.2500  2.00 s  500 samples/s"
 
 
+class Poison(Callback):
+    """A step that went wrong."""
+
+    def on_batch_end(self, training: Training) -> None:
+        if training.step == 3:
+            training.model[3].weight.array[0, 0] = np.nan
+
+
 def test_divergence_names_place_and_cause(tmp_path: Path) -> None:
-    model = network()
-    diverged = pytest.raises(
-        DivergenceError, match=r"in epoch 1, batch \d: .*no longer finite\. Lower the learning rate"
-    )
-    with np.errstate(all="ignore"), diverged:
-        quiet(model, TRAIN, optimizer=optim.SGD(model.parameters(), 1e38), out=tmp_path, save_every_batches=1)
+    message = r"became nan in epoch 2, batch 2: the weights of 3 \(weight\) are no longer finite\. Lower the learning"
+    with pytest.raises(DivergenceError, match=message):
+        quiet(network(), TRAIN, batch_size=25, callbacks=[Poison()], out=tmp_path, save_every_batches=1)
     kept = Run.load(tmp_path).weights()
     assert all(np.isfinite(array).all() for array in kept.values()), "the last good checkpoint stays"
+    assert byhand.train.checkpoint.load(tmp_path)["position"]["step"] == 2
+
+
+def test_a_loss_that_overflows_is_told_apart() -> None:
+    model = network()
+    diverged = pytest.raises(DivergenceError, match=r"in epoch 1, batch 2: .*Lower the learning rate")
+    with np.errstate(all="ignore"), diverged:
+        quiet(model, TRAIN, batch_size=25, optimizer=optim.SGD(model.parameters(), 1e38))
 
 
 def test_a_bad_batch_is_blamed_on_the_data() -> None:

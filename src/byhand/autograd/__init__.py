@@ -1,5 +1,7 @@
 """Derivatives as PyTorch's `torch.autograd` gives them: `grad`, `backward`, Jacobians, and checks by differences."""
 
+from __future__ import annotations
+
 from byhand.autograd import functional
 from byhand.autograd.functional import hessian, hvp, jacobian, jvp, vjp
 from byhand.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck

@@ -38,7 +38,9 @@ def _gradients(y: Tensor, xs: tuple[Tensor, ...], g: Any, create_graph: bool) ->
     return grad(y, xs, g, retain_graph=True, create_graph=create_graph, materialize_grads=True)
 
 
-def jacobian(func: Function, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False) -> Any:
+def jacobian(
+    func: Function, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False
+) -> Any:
     """J[i, j] = ∂ out_i / ∂ in_j, of shape (*out, *in); nested tuples for several inputs or outputs.
 
     >>> import byhand
@@ -61,12 +63,16 @@ def _jacobian(y: Tensor, xs: tuple[Tensor, ...], create_graph: bool) -> tuple[Te
         g.flat[i] = 1
         parts.append(_gradients(y, xs, Tensor(g), create_graph))
     return tuple(
-        stack([part[k] for part in parts], 0).reshape(*y.shape, *x.shape) if parts else Tensor(np.zeros((*y.shape, *x.shape)))
+        stack([part[k] for part in parts], 0).reshape(*y.shape, *x.shape)
+        if parts
+        else Tensor(np.zeros((*y.shape, *x.shape)))
         for k, x in enumerate(xs)
     )
 
 
-def hessian(func: Function, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False) -> Any:
+def hessian(
+    func: Function, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False
+) -> Any:
     """H[i, j] = ∂² out / ∂ in_i ∂ in_j of a function with one number as its result.
 
     >>> import byhand
@@ -85,7 +91,9 @@ def hessian(func: Function, inputs: Any, create_graph: bool = False, strict: boo
 
 def _scalar(y: Any, name: str) -> Tensor:
     if not isinstance(y, Tensor) or y.numel() != 1:
-        raise ShapeError(f"{name} is for functions with one number as their result, this one gave {getattr(y, 'shape', y)}")
+        raise ShapeError(
+            f"{name} is for functions with one number as their result, this one gave {getattr(y, 'shape', y)}"
+        )
     return y
 
 
@@ -95,7 +103,9 @@ def _shaped(v: Any, outputs: tuple[Tensor, ...]) -> tuple[Any, ...]:
     return v if isinstance(v, tuple) else (v,)
 
 
-def vjp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def vjp(
+    func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """(func(inputs), vᵀ J): one backward pass. v has the shape of the result, or is left out for one number."""
     with enable_grad():
         xs = _leaves(inputs, create_graph)
@@ -116,7 +126,9 @@ def _detached(results: Any) -> Any:
     return tuple(y.detach() for y in results) if isinstance(results, tuple) else results.detach()
 
 
-def jvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def jvp(
+    func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """(func(inputs), J v), by two backward passes: the derivative of uᵀ J by u is J, along v."""
     with enable_grad():
         xs = _leaves(inputs, create_graph)
@@ -132,7 +144,9 @@ def jvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
     return (results if create_graph else _detached(results)), products if isinstance(results, tuple) else products[0]
 
 
-def hvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def hvp(
+    func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """(func(inputs), H v) of a function with one number as its result: the gradient of (∇f · v)."""
     with enable_grad():
         xs = _leaves(inputs, create_graph)
@@ -142,7 +156,11 @@ def hvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
         tracked = [(row, d) for row, d in zip(first, directions, strict=True) if row.requires_grad]
         if tracked:
             found = grad(
-                [row for row, _ in tracked], xs, [d for _, d in tracked], create_graph=create_graph, materialize_grads=True
+                [row for row, _ in tracked],
+                xs,
+                [d for _, d in tracked],
+                create_graph=create_graph,
+                materialize_grads=True,
             )
         else:
             found = tuple(Tensor(np.zeros(x.shape, x.dtype)) for x in xs)

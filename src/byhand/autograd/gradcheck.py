@@ -92,7 +92,9 @@ def _differences(func: Callable[..., Any], inputs: tuple[Any, ...], i: int, eps:
     return [np.stack(c, axis=1) if c else np.zeros((0, 0)) for c in columns]
 
 
-def _judge(computed: Any, numerical: Any, k: int, i: int, out: Sequence[int], shape: Sequence[int], atol: float, rtol: float) -> None:
+def _judge(
+    computed: Any, numerical: Any, k: int, i: int, out: Sequence[int], shape: Sequence[int], atol: float, rtol: float
+) -> None:
     excess = np.abs(computed - numerical) - (atol + rtol * np.abs(numerical))
     excess = np.where(np.isnan(excess), np.inf, excess)
     if excess.size and excess.max() > 0:

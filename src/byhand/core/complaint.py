@@ -53,5 +53,7 @@ def _misfit(shapes: list[tuple[int, ...]]) -> str:
     for axis in range(-1, -max(map(len, shapes)) - 1, -1):
         sizes = [s[axis] for s in shapes if len(s) >= -axis]
         if len({n for n in sizes if n != 1}) > 1:
-            return f"they do not broadcast: axis {axis} is {' against '.join(map(str, sizes))} (sizes must be equal or 1)"
+            return (
+                f"they do not broadcast: axis {axis} is {' against '.join(map(str, sizes))} (sizes must be equal or 1)"
+            )
     return "they do not broadcast"

@@ -83,7 +83,11 @@ def verify(node: Node) -> None:
 def _lost_value(node: Node, position: int, changed_by: str) -> str:
     op: Any = node.op
     saved: Any = node.saved
-    what = "its result" if position == len(saved) - 1 else f"its operand {op.operands[min(position, len(op.operands) - 1)]}"
+    what = (
+        "its result"
+        if position == len(saved) - 1
+        else f"its operand {op.operands[min(position, len(op.operands) - 1)]}"
+    )
     return (
         f"{op.name} saved {what}, of shape {saved[position].shape}, for its backward pass, but {changed_by} overwrote it "
         f"in place since; use the out-of-place form of {changed_by}, or change a clone()"

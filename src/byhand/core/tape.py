@@ -91,7 +91,9 @@ class set_grad_enabled:
     def __enter__(self) -> None:
         mode.recording = self._enabled
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         mode.recording = self._before
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
@@ -111,7 +113,9 @@ class _Block:
         self._stack.append(mode.recording)
         mode.recording = self.enabled
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         mode.recording = self._stack.pop()
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:

@@ -188,9 +188,7 @@ derive(clipped, x=lambda g, x, low, high: g * ((x > low) & (x < high)))
 derive(hard_shrunk, x=lambda g, out: g * (out != 0))
 derive(soft_shrunk, x=lambda g, out: g * (out != 0))
 derive(thresholded, x=lambda g, x, limit: g * (x > limit))
-derive(
-    normalized_exp, x=lambda g, out, axis: out * (g - sum_over(g * out, axis=(axis,), keepdims=True))
-)
+derive(normalized_exp, x=lambda g, out, axis: out * (g - sum_over(g * out, axis=(axis,), keepdims=True)))
 derive(
     log_normalized,
     x=lambda g, out, axis: g - e.exp(out) * sum_over(g, axis=(axis,), keepdims=True),

@@ -32,7 +32,9 @@ def one(axis: Any, ndim: int, name: str) -> int:
         raise UsageError(f"{name}: dim is an integer, not {axis!r}") from None
     limit = max(ndim, 1)  # a scalar has the axes 0 and -1, as in PyTorch
     if not -limit <= value < limit:
-        raise DomainError(f"{name}: there is no axis {value} in a tensor of {ndim} axes (allowed: {-limit} to {limit - 1})")
+        raise DomainError(
+            f"{name}: there is no axis {value} in a tensor of {ndim} axes (allowed: {-limit} to {limit - 1})"
+        )
     return value % limit
 
 
@@ -63,7 +65,9 @@ def completed(shape: tuple[int, ...], size: int, name: str, old: tuple[int, ...]
         raise ShapeError(f"{name}: at most one size of {shape} may be -1, and none lower")
     if unknown:
         if known == 0 or size % known:
-            raise ShapeError(f"{name}: {size} values of shape {old} do not fill {shape}: {size} is no multiple of {known}")
+            raise ShapeError(
+                f"{name}: {size} values of shape {old} do not fill {shape}: {size} is no multiple of {known}"
+            )
         return tuple(size // known if n == -1 else n for n in shape)
     if known != size:
         raise ShapeError(f"{name}: shape {old} has {size} values, shape {shape} would hold {known}")

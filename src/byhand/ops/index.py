@@ -259,7 +259,9 @@ def one_hot(x: Any, num_classes: int = -1) -> Any:
     if x.size and int(x.min()) < 0:
         raise DomainError(f"one_hot: labels start at 0, the smallest here is {int(x.min())}")
     if num_classes != -1 and top >= num_classes:
-        raise DomainError(f"one_hot: the largest label is {top}, num_classes={num_classes} allows 0 to {num_classes - 1}")
+        raise DomainError(
+            f"one_hot: the largest label is {top}, num_classes={num_classes} allows 0 to {num_classes - 1}"
+        )
     return one_hot_of(x, classes=top + 1 if num_classes == -1 else num_classes)
 
 

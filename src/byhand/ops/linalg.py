@@ -57,7 +57,11 @@ def _row(g: Any, y: Any) -> Any:
 def _matmul_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
     ndim = len(x.shape)
     if len(y_shape) == 1:  # (…, k) · (k)
-        return g * x if ndim == 1 else sum_over(x * reshaped(g, shape=(*g.shape, 1)), axis=tuple(range(ndim - 1)), keepdims=False)
+        return (
+            g * x
+            if ndim == 1
+            else sum_over(x * reshaped(g, shape=(*g.shape, 1)), axis=tuple(range(ndim - 1)), keepdims=False)
+        )
     if ndim == 1:  # (k) · (…, k, m)
         return reshaped(x, shape=(*x.shape, 1)) * reshaped(g, shape=(*g.shape[:-1], 1, g.shape[-1]))
     if ndim == 2 and len(y_shape) == 2:

@@ -5,8 +5,6 @@ Called by `nn.functional`, which adds weights and reductions. Each works value b
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from byhand.core.op import ELEMENTWISE, OTHER, derive, op

@@ -40,7 +40,9 @@ def integers(
     """Integers from low to high − 1."""
     if high <= low:
         raise DomainError(f"randint: there is no integer from {low} to {high} − 1")
-    return np.asarray(numpy_generator(generator).integers(low, high, shape)).astype(np.int64 if dtype is None else dtype)
+    return np.asarray(numpy_generator(generator).integers(low, high, shape)).astype(
+        np.int64 if dtype is None else dtype
+    )
 
 
 def permutation(n: int, generator: Generator | None = None) -> Array:
@@ -63,9 +65,7 @@ def bernoulli(x: Any, p: float | None = None, *, generator: Generator | None = N
     return type(x)(np.asarray(drawn).astype(x.dtype))
 
 
-def multinomial(
-    x: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
-) -> Any:
+def multinomial(x: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Any:
     """Indices drawn with probabilities proportional to the rows of x: (…, C) → (…, num_samples) int64."""
     weights = np.asarray(x.array, dtype=np.float64)
     if weights.ndim not in (1, 2):

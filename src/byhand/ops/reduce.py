@@ -293,7 +293,14 @@ derive(euclidean, x=_norm_slope)
 
 
 def norm(
-    x: Any, p: Any = 2, dim: Any = None, keepdim: Any = None, *, dtype: Any = None, axis: Any = None, keepdims: Any = None
+    x: Any,
+    p: Any = 2,
+    dim: Any = None,
+    keepdim: Any = None,
+    *,
+    dtype: Any = None,
+    axis: Any = None,
+    keepdims: Any = None,
 ) -> Any:
     """The p-norm (Σ |x|ᵖ)^(1/p) over the axes; p may be "fro", inf, -inf, 0, 1, 2 or any number.
 

@@ -363,9 +363,7 @@ def unbind(x: Any, dim: int | None = None, *, axis: int | None = None) -> tuple[
     """The slices along an axis, without that axis; views."""
     place = one(either(dim, axis, "dim and axis", 0), x.ndim, "unbind")
     shape = x.shape[:place] + x.shape[place + 1 :]
-    return tuple(
-        reshaped(narrowed(x, axis=place, start=i, stop=i + 1), shape=shape) for i in range(x.shape[place])
-    )
+    return tuple(reshaped(narrowed(x, axis=place, start=i, stop=i + 1), shape=shape) for i in range(x.shape[place]))
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:

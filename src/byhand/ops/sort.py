@@ -36,7 +36,9 @@ def order(x: Array, *, axis: int, descending: bool) -> Array:
     return np.argsort(x, axis=axis, kind="stable")
 
 
-def argsort(x: Any, dim: int | None = None, descending: bool = False, stable: bool = True, *, axis: int | None = None) -> Any:
+def argsort(
+    x: Any, dim: int | None = None, descending: bool = False, stable: bool = True, *, axis: int | None = None
+) -> Any:
     """The indices that sort x along an axis."""
     return order(x, axis=one(either(dim, axis, "dim and axis", -1), x.ndim, "argsort"), descending=descending)
 
@@ -91,10 +93,16 @@ def _extreme(x: Any, other: Any, keepdim: Any, pick: Any, over: Any, binary: Any
     if isinstance(other, (tuple, list)):
         return over(x, axis=tuple(builtins.sorted(one(a, x.ndim, name) for a in other)), keepdims=bool(keepdim))
     axis = one(other, x.ndim, name)
-    return _found(x, pick(x, axis=axis, keepdims=True), axis, bool(keepdim)) if x.ndim else Found(x, pick(x, axis=None, keepdims=False))
+    return (
+        _found(x, pick(x, axis=axis, keepdims=True), axis, bool(keepdim))
+        if x.ndim
+        else Found(x, pick(x, axis=None, keepdims=False))
+    )
 
 
-def max(x: Any, dim: Any = None, keepdim: Any = None, *, other: Any = None, axis: Any = None, keepdims: Any = None) -> Any:
+def max(
+    x: Any, dim: Any = None, keepdim: Any = None, *, other: Any = None, axis: Any = None, keepdims: Any = None
+) -> Any:
     """The largest value; with an axis (values, indices) along it; with a tensor `maximum`.
 
     >>> import byhand
@@ -106,7 +114,9 @@ def max(x: Any, dim: Any = None, keepdim: Any = None, *, other: Any = None, axis
     return _extreme(x, dim, keep, argmax_over, max_over, e.maximum, "max")
 
 
-def min(x: Any, dim: Any = None, keepdim: Any = None, *, other: Any = None, axis: Any = None, keepdims: Any = None) -> Any:
+def min(
+    x: Any, dim: Any = None, keepdim: Any = None, *, other: Any = None, axis: Any = None, keepdims: Any = None
+) -> Any:
     """The smallest value; with an axis (values, indices) along it; with a tensor `minimum`."""
     dim = either(either(dim, other, "dim and other"), axis, "dim and axis")
     keep = either(keepdim, keepdims, "keepdim and keepdims", False)
@@ -139,7 +149,9 @@ def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False) -> A
         a = narrowed(ordered, axis=axis, start=low, stop=low + 1)
         b = narrowed(ordered, axis=axis, start=high, stop=high + 1)
         part = a + (b - a) * float(place - low)
-        parts.append(part if keepdim and shape is None else part.squeeze(axis) if shape is None else reshaped(part, shape=shape))
+        parts.append(
+            part if keepdim and shape is None else part.squeeze(axis) if shape is None else reshaped(part, shape=shape)
+        )
     if np.ndim(getattr(q, "array", q)) == 0:
         return parts[0]
     from byhand.ops.shape import stack
@@ -147,7 +159,9 @@ def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False) -> A
     return stack(parts, 0)
 
 
-def unique(x: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+def unique(
+    x: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
     """The distinct values in order; with their places in x and counts if wanted."""
     make = type(x)
     found = np.unique(x.array, return_inverse=True, return_counts=True, axis=dim)
@@ -174,7 +188,9 @@ def histc(x: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
 def searchsorted(sorted_sequence: Any, values: Any, *, right: bool = False) -> Any:
     """Where the values would be put into a sorted vector to keep it sorted."""
     array = getattr(values, "array", values)
-    return type(sorted_sequence)(np.asarray(np.searchsorted(sorted_sequence.array, array, "right" if right else "left")))
+    return type(sorted_sequence)(
+        np.asarray(np.searchsorted(sorted_sequence.array, array, "right" if right else "left"))
+    )
 
 
 __all__ = [

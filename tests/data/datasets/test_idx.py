@@ -58,11 +58,13 @@ def test_mnist_from_byhand_data(
     packed: bool, dotted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BYHAND_DATA", str(tmp_path))
-    check(mnist(), write(tmp_path / "mnist", packed, dotted))
+    arrays = write(tmp_path / "mnist", packed, dotted)
+    check(mnist(), arrays)
 
 
 def test_mnist_from_a_given_folder_or_torchvisions(tmp_path: Path) -> None:
-    check(mnist(tmp_path), write(tmp_path / "MNIST" / "raw"))
+    arrays = write(tmp_path / "MNIST" / "raw")
+    check(mnist(tmp_path), arrays)
 
 
 def test_fashion_mnist_lives_in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +72,8 @@ def test_fashion_mnist_lives_in_its_own_folder(tmp_path: Path, monkeypatch: pyte
     write(tmp_path / "mnist")
     with pytest.raises(DataError, match="fashion_mnist was not found"):
         fashion_mnist(download=False)
-    check(fashion_mnist(), write(tmp_path / "fashion_mnist"))
+    arrays = write(tmp_path / "fashion_mnist")
+    check(fashion_mnist(), arrays)
 
 
 def test_what_is_missing_is_told_with_the_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,13 @@ def text_of(array: Array, notes: list[str]) -> str:
         body = "[]" if array.ndim == 1 else f"[], size={array.shape}"
     else:
         body = np.array2string(
-            array, max_line_width=80, separator=", ", prefix="tensor(", threshold=1000, edgeitems=3, formatter=_forms(array)
+            array,
+            max_line_width=80,
+            separator=", ",
+            prefix="tensor(",
+            threshold=1000,
+            edgeitems=3,
+            formatter=_forms(array),
         )
     return f"tensor({', '.join([body, *notes])})"
 
@@ -39,7 +45,7 @@ def _float_form(array: Array) -> Callable[[Any], str]:
     shown = array if array.size <= 1000 else _edges(array)
     finite = np.abs(shown[np.isfinite(shown) & (shown != 0)].astype(np.float64))
     if finite.size == 0 or bool((finite == np.ceil(finite)).all()):
-        huge = finite.size > 0 and (finite.max() > 1e8 or finite.max() / finite.min() > 1000 and finite.max() > 1e5)
+        huge = finite.size > 0 and (finite.max() > 1e8 or (finite.max() / finite.min() > 1000 and finite.max() > 1e5))
         spell = "{:.4e}".format if huge else "{:.0f}.".format
     else:
         low, high = finite.min(), finite.max()

@@ -1,0 +1,210 @@
+"""What a tensor is and what it holds: shape, dtype, values, and Python's protocols. Part of `Tensor`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from byhand.core import dtypes
+from byhand.core.errors import DtypeError, GraphError, ShapeError
+from byhand.core.recorder import wrap
+from byhand.core.variable import Array, Variable
+from byhand.ops import linalg, shape
+from byhand.ops.views import permuted
+from byhand.tensor.display import text_of
+
+if TYPE_CHECKING:
+    from byhand.tensor import Tensor
+
+
+class Holding(Variable):
+    """The properties of a tensor, and its values as Python and NumPy see them."""
+
+    __slots__ = ()
+    __array_ufunc__ = None  # so that `np_array * tensor` reaches __rmul__
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the axes."""
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype; `byhand.float32` and its like are the same objects."""
+        return self.array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.array.ndim
+
+    @property
+    def device(self) -> dtypes.device:
+        """The CPU."""
+        return dtypes.CPU
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of one value."""
+        return self.array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all values."""
+        return self.array.nbytes
+
+    @property
+    def T(self) -> Tensor:
+        """The axes in reverse order; a view."""
+        return permuted(self, axes=tuple(range(self.array.ndim))[::-1])
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged; a view."""
+        if self.array.ndim < 2:
+            raise ShapeError(f"mT needs at least two axes, the shape is {self.shape}")
+        return linalg.flip_last(self)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one axis. (NumPy's `size` is `numel()`.)"""
+        return self.array.shape if dim is None else self.array.shape[dim]
+
+    def dim(self) -> int:
+        """The number of axes."""
+        return self.array.ndim
+
+    def numel(self) -> int:
+        """The number of values."""
+        return self.array.size
+
+    nelement = numel
+    ndimension = dim
+
+    def element_size(self) -> int:
+        """The bytes of one value."""
+        return self.array.itemsize
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many values apart neighbours along each axis are."""
+        steps = tuple(s // self.array.itemsize for s in self.array.strides)
+        return steps if dim is None else steps[dim]
+
+    def is_contiguous(self) -> bool:
+        """Whether the values lie in C order."""
+        return bool(self.array.flags.c_contiguous)
+
+    def contiguous(self) -> Tensor:
+        """Itself if its values lie in C order, else a copy that does."""
+        return self if self.array.flags.c_contiguous else shape.compact(self)
+
+    def is_floating_point(self) -> bool:
+        """Whether the dtype is a float."""
+        return self.array.dtype.kind == "f"
+
+    def is_complex(self) -> bool:
+        """False: there are no complex tensors."""
+        return False
+
+    def data_ptr(self) -> int:
+        """The address of the first value."""
+        return int(self.array.__array_interface__["data"][0])
+
+    # its values
+
+    def item(self) -> Any:
+        """The one value as a Python number; raises ShapeError if there are several."""
+        if self.array.size != 1:
+            raise ShapeError(f"item() is for one value; this tensor has shape {self.shape}: use tolist()")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists."""
+        return self.array.tolist()
+
+    def numpy(self, *, force: bool = False) -> Array:
+        """The array underneath, sharing memory; raises GraphError if a gradient is tracked, unless forced."""
+        if self.node is not None and not force:
+            raise GraphError("numpy() on a tensor that requires a gradient; use tensor.detach().numpy()")
+        return self.array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.numpy().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise ShapeError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
+        return bool(self.array.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iub":
+            raise DtypeError(f"only an integer tensor can be an index, not one of {self.dtype}")
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.array.item(), spec) if spec and self.array.ndim == 0 else format(repr(self), spec)
+
+    def __len__(self) -> int:
+        if not self.array.ndim:
+            raise DtypeError("len() of a tensor without axes")
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.ndim:
+            raise DtypeError("a tensor without axes cannot be iterated over")
+        return iter(self.unbind(0))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self.array == getattr(value, "array", value)).any())
+
+    def __repr__(self) -> str:
+        notes = []
+        if self.node is not None:
+            notes = [f"grad_fn=<{self.node.op.name}>" if self.node.op is not None else "requires_grad=True"]
+        return text_of(self.array, notes)
+
+    __hash__ = object.__hash__
+
+    def __reduce__(self) -> Any:
+        if self.node is not None and self.node.op is not None:
+            raise GraphError("only leaf tensors can be pickled or copied; detach() it first")
+        return _rebuild, (
+            type(self),
+            self.array,
+            self.requires_grad,
+            self.__dict__ if hasattr(self, "__dict__") else None,
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.node is not None and self.node.op is not None:
+            raise GraphError("only leaf tensors can be deep-copied; use detach().clone()")
+        if id(self) not in memo:
+            extra = copy.deepcopy(self.__dict__, memo) if hasattr(self, "__dict__") else None
+            made = memo[id(self)] = _rebuild(type(self), self.array.copy(), self.requires_grad, extra)
+            if self.grad is not None:
+                made.grad = wrap(self.grad.array.copy())
+        found: Tensor = memo[id(self)]
+        return found
+
+
+def _rebuild(kind: type[Any], array: Array, requires_grad: bool, extra: dict[str, Any] | None) -> Any:
+    """A tensor from its parts, for copy and pickle."""
+    made = kind.__new__(kind)
+    Variable.__init__(made, array)
+    if extra:
+        made.__dict__.update(extra)
+    return made.requires_grad_() if requires_grad else made

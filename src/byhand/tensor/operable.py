@@ -1,0 +1,140 @@
+"""Operators, and the methods that are functions of the same name. Part of `Tensor`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from byhand.core.errors import DomainError
+from byhand.core.variable import Variable
+from byhand.ops import activation, compare, index, linalg, random, reduce, scale, scan, shape, special
+from byhand.ops import elementwise as e
+from byhand.ops import sort as sorting
+
+if TYPE_CHECKING:
+    from byhand.tensor import Tensor
+
+
+class Operable(Variable):
+    """A tensor as an operand."""
+
+    __slots__ = ()
+
+    __getitem__ = index.getitem
+    __add__ = __radd__ = e.add
+    __sub__ = e.sub
+    __mul__ = __rmul__ = e.mul
+    __truediv__ = e.true_divide
+    __floordiv__ = e.floor_divide
+    __mod__ = e.remainder
+    __pow__ = e.pow
+    __matmul__ = linalg.matmul
+    __neg__ = e.neg
+    __abs__ = e.abs
+    __invert__ = compare.bitwise_not
+    __and__ = __rand__ = compare.bitwise_and
+    __or__ = __ror__ = compare.bitwise_or
+    __xor__ = __rxor__ = compare.bitwise_xor
+    __lshift__, __rshift__ = compare.bitwise_left_shift, compare.bitwise_right_shift
+    __eq__ = compare.eq  # type: ignore[assignment]
+    __ne__ = compare.ne  # type: ignore[assignment]
+    __lt__, __le__, __gt__, __ge__ = compare.lt, compare.le, compare.gt, compare.ge
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return e.sub(other, self)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return e.true_divide(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return e.floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return e.remainder(other, self)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return e.pow(other, self)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return linalg.matmul(other, self)
+
+    # methods that are functions
+
+    add, sub, mul, div = scale.add, scale.sub, e.mul, scale.div
+    subtract, multiply, divide, true_divide = scale.sub, e.mul, scale.div, e.true_divide
+    neg, negative, pow, square, sqrt, rsqrt, reciprocal = e.neg, e.neg, e.pow, e.square, e.sqrt, e.rsqrt, e.reciprocal
+    abs, absolute, sign, frac = e.abs, e.abs, e.sign, e.frac
+    exp, exp2, expm1, log, log2, log10, log1p = e.exp, e.exp2, e.expm1, e.log, e.log2, e.log10, e.log1p
+    logaddexp, xlogy, hypot, atan2, arctan2 = e.logaddexp, e.xlogy, e.hypot, e.atan2, e.atan2
+    sin, cos, tan, asin, acos, atan = e.sin, e.cos, e.tan, e.asin, e.acos, e.atan
+    arcsin, arccos, arctan = e.asin, e.acos, e.atan
+    sinh, cosh, tanh, asinh, acosh, atanh = e.sinh, e.cosh, e.tanh, e.asinh, e.acosh, e.atanh
+    floor, ceil, trunc, fix, round = e.floor, e.ceil, e.trunc, e.trunc, e.round
+    floor_divide, remainder, fmod = e.floor_divide, e.remainder, e.fmod
+    maximum, minimum, clamp, clip, nan_to_num = e.maximum, e.minimum, e.clamp, e.clamp, e.nan_to_num
+    erf, erfc = special.erf, special.erfc
+    relu, sigmoid = activation.relu, activation.sigmoid
+    softmax, log_softmax = activation.softmax, activation.log_softmax
+    addcmul, addcdiv, lerp = scale.addcmul, scale.addcdiv, scale.lerp
+    eq, ne, lt, le, gt, ge = compare.eq, compare.ne, compare.lt, compare.le, compare.gt, compare.ge
+    less, less_equal, greater, greater_equal, not_equal = compare.lt, compare.le, compare.gt, compare.ge, compare.ne
+    logical_and, logical_or = compare.logical_and, compare.logical_or
+    logical_xor, logical_not = compare.logical_xor, compare.logical_not
+    bitwise_and, bitwise_or = compare.bitwise_and, compare.bitwise_or
+    bitwise_xor, bitwise_not = compare.bitwise_xor, compare.bitwise_not
+    isnan, isinf, isfinite = compare.isnan, compare.isinf, compare.isfinite
+    isclose, allclose, equal = compare.isclose, compare.allclose, compare.equal
+    sum, mean, prod, amax, amin, any, all = (
+        reduce.sum, reduce.mean, reduce.prod, reduce.amax, reduce.amin, reduce.any, reduce.all,
+    )  # fmt: skip
+    argmax, argmin, count_nonzero, logsumexp, norm = (
+        reduce.argmax, reduce.argmin, reduce.count_nonzero, reduce.logsumexp, reduce.norm,
+    )  # fmt: skip
+    var, std = reduce.var, reduce.std
+    max, min, sort, argsort, topk = sorting.max, sorting.min, sorting.sort, sorting.argsort, sorting.topk
+    kthvalue, median, quantile, unique, bincount, histc = (
+        sorting.kthvalue, sorting.median, sorting.quantile, sorting.unique, sorting.bincount, sorting.histc,
+    )  # fmt: skip
+    cumsum, cumprod, cummax, cummin, diff = scan.cumsum, scan.cumprod, scan.cummax, scan.cummin, scan.diff
+    matmul, mm, bmm, mv, dot, outer, ger, inner = (
+        linalg.matmul, linalg.mm, linalg.bmm, linalg.mv, linalg.dot, linalg.outer, linalg.outer, linalg.inner,
+    )  # fmt: skip
+    addmm, baddbmm = linalg.addmm, linalg.baddbmm
+    reshape, view, flatten, unflatten = shape.reshape, shape.view, shape.flatten, shape.unflatten
+    squeeze, unsqueeze, permute, transpose, t = shape.squeeze, shape.unsqueeze, shape.permute, shape.transpose, shape.t
+    swapaxes, swapdims, movedim, moveaxis = shape.transpose, shape.transpose, shape.movedim, shape.movedim
+    flip, fliplr, flipud, roll, rot90 = shape.flip, shape.fliplr, shape.flipud, shape.roll, shape.rot90
+    tril, triu, diagonal, diag, trace = shape.tril, shape.triu, shape.diagonal, shape.diag, shape.trace
+    diag_embed, expand, expand_as, broadcast_to = shape.diag_embed, shape.expand, shape.expand_as, shape.broadcast_to
+    repeat, tile, narrow, split, chunk, unbind = (
+        shape.repeat, shape.tile, shape.narrow, shape.split, shape.chunk, shape.unbind,
+    )  # fmt: skip
+    gather, scatter, scatter_add, take, take_along_dim = (
+        index.gather, index.scatter, index.scatter_add, index.take, index.take_along_dim,
+    )  # fmt: skip
+    index_select, index_add, masked_fill, masked_select, nonzero, repeat_interleave = (
+        index.index_select, index.index_add, index.masked_fill, index.masked_select, index.nonzero,
+        index.repeat_interleave,
+    )  # fmt: skip
+    bernoulli, multinomial = random.bernoulli, random.multinomial
+
+    def where(self, condition: Any, other: Any) -> Tensor:
+        """self where the condition holds, else other"""
+        return e.select(condition, self, other)
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """A view in the shape of another tensor."""
+        return self.view(other.shape)
+
+    def reshape_as(self, other: Tensor) -> Tensor:
+        """In the shape of another tensor."""
+        return self.reshape(other.shape)
+
+    def select(self, dim: int, index: int) -> Tensor:
+        """One place of an axis, without that axis; a view."""
+        axis = shape.one(dim, self.array.ndim, "select")
+        if not -self.shape[axis] <= index < self.shape[axis]:
+            raise DomainError(f"select: place {index} lies outside of axis {axis} of shape {self.shape}")
+        return self[(slice(None),) * axis + (index,)]
