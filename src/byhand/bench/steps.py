@@ -24,7 +24,7 @@ def measure(rounds: int, quick: bool) -> Table:
         table.rows += rows(network.title, race(network, rounds))
     table.notes = [
         f"Time per step, median of {rounds} rounds. Contenders take turns of {TURN * 1e3:.0f} ms in one process;",
-        f"before each turn new arrays, {REST * 1e3:.0f} ms of rest and a warm-up. ratio: median of the per-round ratios.",
+        f"before each turn new arrays, {REST * 1e3:.0f} ms of rest, a warm-up. ratio: median of the per-round ratios.",
         "By hand: plain NumPy, in place where a person would (byhand/bench/by_hand.py).",
         "PyTorch: byhand's code with another package; its default optimisers, the better of 1 and 2 threads.",
         "NumPy's BLAS runs with its own default threads, the same for byhand and by hand.",

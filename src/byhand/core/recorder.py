@@ -290,11 +290,38 @@ def record(
 
 def _view(op: Op) -> Callable[..., Any]:
     """A view also remembers what it looks at, so that in-place changes of either reach the other's gradient."""
-    record = _unary_attrs(op)
+    kernel, rules, masks = op.kernel, op.rules, op.masks
 
     def call(x: Any, **attrs: Any) -> Any:
-        result = record(x, **attrs)
-        if isinstance(x, Variable) and mode.recording and _shares(x.array, result.array):
+        if not isinstance(x, Variable):
+            return kernel(x, **attrs)
+        array = x.array
+        try:
+            out = kernel(array, **attrs)
+        except Exception as error:
+            raise explain(op, error, (x,), attrs) from error
+        if type(out) is not ndarray:
+            out = asarray(out)
+        result = new(Result)
+        result.array = out
+        result.source = result.views = None
+        if not mode.recording:
+            result.node = None
+            return result
+        if x.node is None or not rules:
+            result.node = None
+        else:
+            keep_x, keep_out = masks[1]
+            result.node = node = new(Node)
+            node.op = op
+            node.inputs = (x.node,)
+            node.saved = (array if keep_x else None, out if keep_out else None)
+            node.attrs = attrs
+            node.serial = next_serial()
+            node.shape = out.shape
+            node.dtype = out.dtype
+            node.grad = node.hooks = None
+        if _shares(array, out):
             link(x, op, attrs, result)
         return result
 

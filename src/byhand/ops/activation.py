@@ -31,6 +31,12 @@ def leaky(x: Array, *, slope: float) -> Array:
     return np.where(x > 0, x, slope * x)
 
 
+@op(ELEMENTWISE, onnx="PRelu")
+def prelu(x: Array, weight: Array) -> Array:
+    """x where x > 0, else weight · x"""
+    return np.where(x > 0, x, weight * x)
+
+
 @op(ELEMENTWISE, onnx="Sigmoid")
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e⁻ˣ)"""
@@ -168,6 +174,11 @@ def _mish_rule(g: Any, x: Any) -> Any:
 
 derive(relu, x=lambda g, out: g * (out > 0))
 derive(leaky, x=lambda g, x, slope: e.select(x > 0, g, slope * g))
+derive(
+    prelu,
+    x=lambda g, x, weight: e.select(x > 0, g, weight * g),
+    weight=lambda g, x: e.select(x > 0, 0, x * g),
+)
 derive(sigmoid, x=lambda g, out: g * (out * (1 - out)))
 derive(logsigmoid, x=lambda g, x: g * sigmoid(-x))
 derive(softened, x=lambda g, x, beta, threshold: g * e.select(beta * x > threshold, 1, sigmoid(beta * x)))

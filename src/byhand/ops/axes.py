@@ -15,6 +15,11 @@ from byhand.core.errors import DomainError, ShapeError, UsageError
 Axes = tuple[int, ...]
 
 
+def count(x: Any) -> int:
+    """How many values an array or a tensor has (`size` is a number on the one and a function on the other)."""
+    return math.prod(x.shape)
+
+
 def either(first: Any, second: Any, names: str, default: Any = None) -> Any:
     """The one of two aliases that was given."""
     if second is None:
@@ -52,23 +57,23 @@ def many(axis: Any, ndim: int, name: str) -> Axes:
 
 def shape_of(sizes: Sequence[Any]) -> tuple[int, ...]:
     """The shape in f(2, 3), f((2, 3)) or f([2, 3])."""
-    if len(sizes) == 1 and not hasattr(sizes[0], "__index__"):
-        sizes = tuple(sizes[0])
-    return tuple(operator.index(n) for n in sizes)
+    if len(sizes) == 1:
+        first = sizes[0]
+        if type(first) is not int and not hasattr(first, "__index__"):
+            sizes = tuple(first)
+    return tuple([n if type(n) is int else operator.index(n) for n in sizes])
 
 
 def completed(shape: tuple[int, ...], size: int, name: str, old: tuple[int, ...]) -> tuple[int, ...]:
     """A shape with its -1 worked out; raises ShapeError if it does not hold `size` values."""
-    unknown = shape.count(-1)
-    known = math.prod(n for n in shape if n != -1)
-    if unknown > 1 or any(n < -1 for n in shape):
+    if -1 not in shape:
+        if math.prod(shape) != size or (shape and min(shape) < 0):
+            raise ShapeError(f"{name}: shape {old} has {size} values, shape {shape} would hold {math.prod(shape)}")
+        return shape
+    if shape.count(-1) > 1 or min(shape) < -1:
         raise ShapeError(f"{name}: at most one size of {shape} may be -1, and none lower")
-    if unknown:
-        if known == 0 or size % known:
-            raise ShapeError(
-                f"{name}: {size} values of shape {old} do not fill {shape}: {size} is no multiple of {known}"
-            )
-        return tuple(size // known if n == -1 else n for n in shape)
-    if known != size:
-        raise ShapeError(f"{name}: shape {old} has {size} values, shape {shape} would hold {known}")
-    return shape
+    known = -math.prod(shape)
+    if known == 0 or size % known:
+        reason = f"{size} is no multiple of {known}"
+        raise ShapeError(f"{name}: {size} values of shape {old} do not fill {shape}: {reason}")
+    return tuple([size // known if n == -1 else n for n in shape])

@@ -12,6 +12,7 @@ import numpy as np
 
 from byhand.core import engine
 from byhand.core.op import ELEMENTWISE, derive, op
+from byhand.core.recorder import wrap
 from byhand.core.variable import Array
 
 # arithmetic
@@ -393,7 +394,7 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """
     if x is None and y is None:
         found = np.nonzero(np.asarray(getattr(condition, "array", condition)))
-        return tuple(type(condition)(i) for i in found) if hasattr(condition, "array") else found
+        return tuple(wrap(i) for i in found) if hasattr(condition, "array") else found
     return select(condition, x, y)
 
 

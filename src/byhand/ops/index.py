@@ -13,9 +13,10 @@ import numpy as np
 
 from byhand.core.errors import DomainError, DtypeError, ShapeError
 from byhand.core.op import MOVE, VIEW, derive, op
+from byhand.core.recorder import wrap
 from byhand.core.variable import Array, Variable
 from byhand.ops import elementwise as e
-from byhand.ops.axes import one
+from byhand.ops.axes import count, one
 from byhand.ops.views import expanded, narrowed, reshaped
 
 Index = tuple[Any, ...]
@@ -160,7 +161,7 @@ def _checked(x: Any, dim: int, index: Any, name: str) -> int:
         raise ShapeError(f"{name}: index has {index.ndim} axes and x has {x.ndim}; shapes {index.shape} and {x.shape}")
     if index.dtype.kind not in "iu":
         raise DtypeError(f"{name}: index must be integer, not {index.dtype}; use .long()")
-    if index.size and (int(index.min()) < 0 or int(index.max()) >= x.shape[axis]):
+    if count(index) and (int(index.min()) < 0 or int(index.max()) >= x.shape[axis]):
         raise DomainError(
             f"{name}: index runs from {int(index.min())} to {int(index.max())}, "
             f"axis {axis} of x (shape {x.shape}) has the places 0 to {x.shape[axis] - 1}"
@@ -203,7 +204,7 @@ def scatter(x: Any, dim: int, index: Any, src: Any = None, *, value: Any = None)
 def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
     """`gather` whose index broadcasts along the other axes (NumPy's `take_along_axis`)."""
     if dim is None:
-        return gather(reshaped(x, shape=(x.size,)), 0, reshaped(indices, shape=(indices.size,)))
+        return gather(reshaped(x, shape=(count(x),)), 0, reshaped(indices, shape=(count(indices),)))
     axis = one(dim, x.ndim, "take_along_dim")
     shape = tuple(n if a == axis else x.shape[a] for a, n in enumerate(indices.shape))
     return gather(x, axis, expanded(indices, shape=shape))
@@ -223,7 +224,7 @@ def index_add(x: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) ->
 
 def take(x: Any, index: Any) -> Any:
     """The values of the flattened x at these places, in the shape of index."""
-    return indexed(reshaped(x, shape=(x.size,)), index, index=(SLOT,))
+    return indexed(reshaped(x, shape=(count(x),)), index, index=(SLOT,))
 
 
 def masked_fill(x: Any, mask: Any, value: Any) -> Any:
@@ -241,8 +242,8 @@ def nonzero(x: Any, as_tuple: bool = False) -> Any:
     """The indices of values that are not 0: a (n, ndim) tensor, or a tuple of vectors."""
     found = np.nonzero(x.array)
     if as_tuple:
-        return tuple(type(x)(i) for i in found)
-    return type(x)(np.stack(found, axis=1) if found else np.zeros((0, 0), np.int64))
+        return tuple(wrap(i) for i in found)
+    return wrap(np.stack(found, axis=1) if found else np.zeros((0, 0), np.int64))
 
 
 @op(MOVE, onnx="OneHot")
@@ -255,8 +256,8 @@ def one_hot(x: Any, num_classes: int = -1) -> Any:
     """1 at the place that x names, else 0: int64 (…) → (…, num_classes); -1 takes the largest label."""
     if x.dtype.kind not in "iu":
         raise DtypeError(f"one_hot takes integer labels, not {x.dtype}; use .long()")
-    top = int(x.max()) if x.size else -1
-    if x.size and int(x.min()) < 0:
+    top = int(x.max()) if count(x) else -1
+    if count(x) and int(x.min()) < 0:
         raise DomainError(f"one_hot: labels start at 0, the smallest here is {int(x.min())}")
     if num_classes != -1 and top >= num_classes:
         raise DomainError(
@@ -268,7 +269,7 @@ def one_hot(x: Any, num_classes: int = -1) -> Any:
 def repeat_interleave(x: Any, repeats: Any, dim: int | None = None) -> Any:
     """Each value, or each slice of an axis, repeated this many times in place."""
     if dim is None:
-        x, dim = reshaped(x, shape=(x.size,)), 0
+        x, dim = reshaped(x, shape=(count(x),)), 0
     axis = one(dim, x.ndim, "repeat_interleave")
     counts = np.asarray(getattr(repeats, "array", repeats))
     return index_select(x, axis, np.repeat(np.arange(x.shape[axis]), counts))

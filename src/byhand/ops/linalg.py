@@ -11,7 +11,7 @@ from byhand.core.errors import ShapeError, UsageError
 from byhand.core.op import CONTRACT, derive, op
 from byhand.core.variable import Array
 from byhand.ops import elementwise as e
-from byhand.ops.axes import one
+from byhand.ops.axes import count, one
 from byhand.ops.reduce import sum_over
 from byhand.ops.views import expanded, permuted, reshaped
 
@@ -135,8 +135,8 @@ def tensordot(x: Any, other: Any, dims: Any = 2) -> Any:
     free_a = [i for i in range(x.ndim) if i not in a]
     free_b = [i for i in range(other.ndim) if i not in b]
     size = int(np.prod([x.shape[i] for i in a], dtype=int))
-    left = reshaped(permuted(x, axes=(*free_a, *a)), shape=(x.size // max(size, 1), size))
-    right = reshaped(permuted(other, axes=(*b, *free_b)), shape=(size, other.size // max(size, 1)))
+    left = reshaped(permuted(x, axes=(*free_a, *a)), shape=(count(x) // max(size, 1), size))
+    right = reshaped(permuted(other, axes=(*b, *free_b)), shape=(size, count(other) // max(size, 1)))
     return reshaped(matmul(left, right), shape=tuple([x.shape[i] for i in free_a] + [other.shape[i] for i in free_b]))
 
 

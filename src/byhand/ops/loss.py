@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from byhand.core.op import ELEMENTWISE, OTHER, derive, op
+from byhand.core.op import ELEMENTWISE, MOVE, OTHER, derive, op
 from byhand.core.variable import Array
 from byhand.ops import elementwise as e
-from byhand.ops.activation import normalized_exp, sigmoid
+from byhand.ops.activation import normalized_exp, relu, sigmoid
 from byhand.ops.views import reshaped
 
 
@@ -39,6 +39,52 @@ def less_one_hot(p: Array, target: Array) -> Array:
     return out
 
 
+@op(MOVE)
+def picked(x: Array, target: Array) -> Array:
+    """x[target] row by row: (N, C), labels (N) → (N)"""
+    return x[np.arange(len(x)), target]
+
+
+@op(MOVE)
+def planted(x: Array, target: Array, *, classes: int) -> Array:
+    """Zeros with x[i] at target[i] in row i: (N), labels (N) → (N, classes)"""
+    out = np.zeros((len(x), classes), x.dtype)
+    out[np.arange(len(x)), target] = x
+    return out
+
+
+@op(OTHER, name="multi_margin")
+def hinge(x: Array, target: Array, *, margin: float, power: int) -> Array:
+    """Σ max(0, margin − x[target] + x[j])ᵖ / C over j ≠ target, row by row: scores (N, C), labels (N) → (N)"""
+    rows = np.arange(len(x))
+    excess = x - (x[rows, target] - margin)[:, None]
+    np.maximum(excess, 0, out=excess)
+    excess[rows, target] = 0
+    return (excess if power == 1 else excess * excess).sum(axis=1) / x.shape[1]
+
+
+@op(OTHER)
+def compared(x: Array, target: Array) -> Array:
+    """x[j] − x[target] for all j, row by row: scores (N, C), labels (N) → (N, C)"""
+    return x - x[np.arange(len(x)), target][:, None]
+
+
+@op(OTHER)
+def balanced(x: Array, target: Array) -> Array:
+    """x with the sum of its row taken off at target: the transpose of `compared`"""
+    out = x.copy()
+    out[np.arange(len(x)), target] -= x.sum(axis=1)
+    return out
+
+
+@op(ELEMENTWISE, name="binary_cross_entropy")
+def bernoulli_loss(x: Array, target: Array) -> Array:
+    """−t ln x − (1 − t) ln(1 − x), with logarithms not below −100"""
+    with np.errstate(divide="ignore"):  # ln 0 = −∞, which the bound then catches
+        low = np.maximum(np.log1p(-x), -100)
+        return (target - 1) * low - target * np.maximum(np.log(x), -100)
+
+
 @op(ELEMENTWISE, name="binary_cross_entropy_with_logits")
 def sigmoid_cross_entropy(x: Array, target: Array) -> Array:
     """−t ln σ(x) − (1 − t) ln(1 − σ(x)) = max(x, 0) − x t + ln(1 + e^(−|x|))"""
@@ -54,6 +100,17 @@ def huber_of(x: Array, *, delta: float) -> Array:
 derive(softmax_cross_entropy, x=lambda g, p, target: reshaped(g, shape=(*g.shape, 1)) * less_one_hot(p, target))
 derive(mean_cross_entropy, x=lambda g, p, target: (g / p.shape[0]) * less_one_hot(p, target))
 derive(less_one_hot, p=lambda g: g)
+derive(picked, x=lambda g, x_shape, target: planted(g, target, classes=x_shape[1]))
+derive(planted, x=lambda g, target: picked(g, target))
+derive(hinge, x=_hinge_rule)
+derive(compared, x=lambda g, target: balanced(g, target))
+derive(balanced, x=lambda g, target: compared(g, target))
+derive(
+    bernoulli_loss,
+    # the bound keeps the slope finite where x is exactly 0 or 1
+    x=lambda g, x, target: g * (x - target) / e.clip(x * (1 - x), low=1e-12, high=None),
+    target=lambda g, x: g * (e.clip(e.log1p(-x), low=-100, high=None) - e.clip(e.log(x), low=-100, high=None)),
+)
 derive(
     sigmoid_cross_entropy,
     x=lambda g, x, target: g * (sigmoid(x) - target),

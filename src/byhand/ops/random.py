@@ -11,6 +11,7 @@ import numpy as np
 
 from byhand.core.errors import DomainError, ShapeError
 from byhand.core.generator import Generator, numpy_generator
+from byhand.core.recorder import wrap
 from byhand.core.variable import Array
 
 
@@ -62,7 +63,7 @@ def bernoulli(x: Any, p: float | None = None, *, generator: Generator | None = N
     if np.any(np.asarray(probability) < 0) or np.any(np.asarray(probability) > 1):
         raise DomainError("bernoulli: probabilities lie within 0 and 1")
     drawn = numpy_generator(generator).random(x.shape) < probability
-    return type(x)(np.asarray(drawn).astype(x.dtype))
+    return wrap(np.asarray(drawn).astype(x.dtype))
 
 
 def multinomial(x: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Any:
@@ -80,8 +81,8 @@ def multinomial(x: Any, num_samples: int, replacement: bool = False, *, generato
         ends = np.cumsum(weights, axis=-1)
         draws = rng.random((*weights.shape[:-1], num_samples)) * ends[..., -1:]
         found = (draws[..., None] >= ends[..., None, :]).sum(-1)
-        return type(x)(np.minimum(found, weights.shape[-1] - 1).astype(np.int64))
+        return wrap(np.minimum(found, weights.shape[-1] - 1).astype(np.int64))
     # the exponential race: the smallest of E/w wins with probability proportional to w (Efraimidis & Spirakis 2006)
     with np.errstate(divide="ignore"):
         race = rng.standard_exponential(weights.shape) / weights
-    return type(x)(np.argsort(race, axis=-1)[..., :num_samples].astype(np.int64))
+    return wrap(np.argsort(race, axis=-1)[..., :num_samples].astype(np.int64))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from byhand.core.op import SCAN, derive, op
+from byhand.core.recorder import wrap
 from byhand.core.variable import Array
 from byhand.ops import elementwise as e
 from byhand.ops.axes import either, one
@@ -78,7 +79,7 @@ def _running(x: Any, dim: int, better: Any, name: str) -> Running:
     array = x.array
     extreme = (np.maximum if better is np.greater_equal else np.minimum).accumulate(array, axis=axis)
     places = np.arange(array.shape[axis]).reshape([-1 if a == axis else 1 for a in range(array.ndim)])
-    indices = type(x)(np.maximum.accumulate(np.where(array == extreme, places, 0), axis=axis))
+    indices = wrap(np.maximum.accumulate(np.where(array == extreme, places, 0), axis=axis))
     return Running(gathered(x, indices, axis=axis), indices)
 
 

@@ -76,8 +76,8 @@ def reshape(x: Any, *shape: Any) -> Any:
     >>> byhand.arange(6).reshape(2, -1).shape
     (2, 3)
     """
-    sizes = shape_of(shape)
-    return reshaped(x, shape=completed(sizes, math.prod(x.shape), "reshape", x.shape))
+    old = x.shape
+    return reshaped(x, shape=completed(shape_of(shape), math.prod(old), "reshape", old))
 
 
 def view(x: Any, *shape: Any) -> Any:

@@ -12,9 +12,10 @@ import numpy as np
 
 from byhand.core.errors import UsageError
 from byhand.core.op import MOVE, op
+from byhand.core.recorder import wrap
 from byhand.core.variable import Array, Variable
 from byhand.ops import elementwise as e
-from byhand.ops.axes import either, one
+from byhand.ops.axes import count, either, one
 from byhand.ops.index import gathered
 from byhand.ops.reduce import argmax_over, argmin_over, max_over, min_over
 from byhand.ops.views import narrowed, reshaped
@@ -126,8 +127,8 @@ def min(
 def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The middle value, the lower of two; with an axis (values, indices) along it."""
     if dim is None:
-        flat = reshaped(x, shape=(x.size,))
-        return kthvalue(flat, (x.size + 1) // 2).values
+        flat = reshaped(x, shape=(count(x),))
+        return kthvalue(flat, (count(x) + 1) // 2).values
     axis = one(dim, x.ndim, "median")
     return kthvalue(x, (x.shape[axis] + 1) // 2, axis, keepdim)
 
@@ -136,7 +137,7 @@ def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False) -> A
     """The q-quantile along an axis, linear between neighbours; q is a number or a vector."""
     if dim is None:
         shape = (1,) * x.ndim if keepdim else None
-        x, axis = reshaped(x, shape=(x.size,)), 0
+        x, axis = reshaped(x, shape=(count(x),)), 0
     else:
         axis, shape = one(dim, x.ndim, "quantile"), None
     ordered = sort(x, axis).values
@@ -163,7 +164,7 @@ def unique(
     x: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
     """The distinct values in order; with their places in x and counts if wanted."""
-    make = type(x)
+    make = wrap
     found = np.unique(x.array, return_inverse=True, return_counts=True, axis=dim)
     parts = [make(found[0])]
     if return_inverse:
@@ -176,19 +177,19 @@ def unique(
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     """How often each of 0, 1, 2, … occurs, or the sum of its weights."""
     w = None if weights is None else getattr(weights, "array", weights)
-    return type(x)(np.bincount(x.array, w, minlength))
+    return wrap(np.bincount(x.array, w, minlength))
 
 
 def histc(x: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
     """How many values fall into each of `bins` equal intervals from min to max (of x, if both are 0)."""
     span = (float(x.array.min()), float(x.array.max())) if min == max == 0 else (min, max)
-    return type(x)(np.histogram(x.array, bins, span)[0].astype(x.dtype))
+    return wrap(np.histogram(x.array, bins, span)[0].astype(x.dtype))
 
 
 def searchsorted(sorted_sequence: Any, values: Any, *, right: bool = False) -> Any:
     """Where the values would be put into a sorted vector to keep it sorted."""
     array = getattr(values, "array", values)
-    return type(sorted_sequence)(
+    return wrap(
         np.asarray(np.searchsorted(sorted_sequence.array, array, "right" if right else "left"))
     )
 

@@ -54,9 +54,7 @@ def check(parts: tuple[TensorDataset, TensorDataset], arrays: dict[str, Any]) ->
 
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("dotted", [True, False])
-def test_mnist_from_byhand_data(
-    packed: bool, dotted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mnist_from_byhand_data(packed: bool, dotted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BYHAND_DATA", str(tmp_path))
     arrays = write(tmp_path / "mnist", packed, dotted)
     check(mnist(), arrays)

@@ -72,11 +72,18 @@ def test_nothing_of_a_hostile_pickle_is_executed(protocol: int, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("numpy", "load"), ("numpy", "ndarray.tofile"), ("builtins", "getattr"), ("numpy.core.multiarray", "__builtins__")],
+    [
+        ("numpy", "load"),
+        ("numpy", "ndarray.tofile"),
+        ("builtins", "getattr"),
+        ("numpy.core.multiarray", "__builtins__"),
+    ],
 )
 def test_other_names_are_refused(module: str, name: str) -> None:
-    data = pickle.PROTO + b"\x04" + b"".join(
-        pickle.SHORT_BINUNICODE + bytes([len(word)]) + word.encode() for word in (module, name)
+    data = (
+        pickle.PROTO
+        + b"\x04"
+        + b"".join(pickle.SHORT_BINUNICODE + bytes([len(word)]) + word.encode() for word in (module, name))
     )
     with pytest.raises(DataError, match=f"asks for {module}.{name}"):
         unpickled(data + pickle.STACK_GLOBAL + pickle.STOP, "x")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,15 +131,16 @@ def _labels(content: _Content, file: Path) -> tuple[NDArray[Any], tuple[str, ...
     return values.astype(np.int64), tuple(map(str, range(high + 1))) if low >= 0 and high < 10_000 else ()
 
 
-def _loaded(file: Path) -> Any:
+def _loaded(stream: BinaryIO, file: Path) -> Any:
     try:
-        return np.load(file, allow_pickle=False)
+        return np.load(stream, allow_pickle=False)
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise DataError(f"{file} is damaged, or holds Python objects, which are never read: {error}") from error
 
 
 def _from_npy(file: Path, target: str | int | None) -> _Content:
-    values = _loaded(file)
+    with open(file, "rb") as stream:
+        values = _loaded(stream, file)
     if not isinstance(values, np.ndarray) or values.dtype.names or values.ndim == 0:
         raise DataError(f"{file}: expected one array of plain numbers")
     if target is None or values.ndim != 2:
@@ -157,7 +158,7 @@ def _from_npy(file: Path, target: str | int | None) -> _Content:
 
 
 def _from_npz(file: Path, target: str | int | None, inputs: str | None) -> _Content:
-    with _loaded(file) as archive:
+    with open(file, "rb") as stream, _loaded(stream, file) as archive:
         names = list(archive.files)
         target_name = target if isinstance(target, str) else next((n for n in TARGET_NAMES if n in names), None)
         if target is None:

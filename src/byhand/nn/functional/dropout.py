@@ -1,0 +1,62 @@
+"""Dropout: random zeros while training. Called by `nn.dropout`; draws from the default generator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from byhand.core.errors import DomainError
+from byhand.ops import elementwise as e
+from byhand.ops import random
+from byhand.tensor import Tensor
+
+# −scale · α of SELU, the value it takes far on the left
+SATURATION = -1.7580993408473766
+
+
+def check_probability(p: float, name: str) -> None:
+    """Raise DomainError unless 0 ≤ p ≤ 1."""
+    if not 0 <= p <= 1:
+        raise DomainError(f"{name}: p is the probability that a value is dropped, from 0 to 1, not {p!r}")
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Set each value to 0 with probability p and divide the others by 1 − p, so that the mean stays; if training.
+
+    Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting, 2014.
+
+    >>> import byhand
+    >>> from byhand.nn import functional as F
+    >>> F.dropout(byhand.ones(3), p=0.5, training=False)
+    tensor([1., 1., 1.])
+    """
+    check_probability(p, "dropout")
+    if not training or p == 0:
+        return input
+    mask = _mask(input.shape, p, input.dtype)
+    return input.mul_(mask) if inplace else e.mul(input, mask)
+
+
+def _mask(shape: tuple[int, ...], p: float, dtype: np.dtype[Any]) -> Any:
+    """1 / (1 − p) where a value stays, 0 where it is dropped."""
+    if p == 1:
+        return np.zeros(shape, dtype)
+    return random.coins(1 - p, shape) * dtype.type(1 / (1 - p))
+
+
+def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """Dropout for SELU networks: dropped values take SELU's lower limit, and mean and variance stay 0 and 1.
+
+    Klambauer et al., Self-normalizing neural networks, 2017.
+    """
+    check_probability(p, "alpha_dropout")
+    if not training or p == 0:
+        return input
+    if p == 1:
+        return input.mul_(0) if inplace else e.mul(input, 0)
+    kept = random.coins(1 - p, input.shape)
+    scale = ((SATURATION * SATURATION * p + 1) * (1 - p)) ** -0.5
+    factor = kept * input.dtype.type(scale)
+    offset = np.where(kept, 0, input.dtype.type(scale * SATURATION)) - input.dtype.type(scale * SATURATION * p)
+    return input.mul_(factor).add_(offset) if inplace else input * factor + offset

@@ -1,0 +1,210 @@
+"""Every public function and method against PyTorch in float64: value, gradient and second derivative."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from parity.tensor_cases import CALLS, IN_PLACE, METHODS, Call, D
+
+torch = pytest.importorskip("torch")
+
+import byhand  # noqa: E402
+
+Tensor = byhand.Tensor
+TOLERANCE = {"rtol": 1e-9, "atol": 1e-9}
+
+# Public in byhand and in PyTorch, yet not compared here: the reason.
+ELSEWHERE = {
+    "draws random numbers: tests/ops/test_random.py, tests/test_creation.py": {
+        "bernoulli", "bernoulli_", "multinomial", "normal", "normal_", "rand", "rand_like", "randint", "randint_like", "randn",
+        "randn_like", "randperm", "uniform_", "manual_seed", "Generator", "default_generator", "dropout", "alpha_dropout", "seed",
+        "initial_seed", "exponential_", "random_", "get_rng_state", "set_rng_state",
+    },
+    "values are whatever was in memory": {"empty", "empty_like", "new_empty"},
+    "a switch, a class, a dtype: tests/core, tests/test_tensor.py": {
+        "Tensor", "device", "enable_grad", "finfo", "iinfo", "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled",
+        "set_default_dtype", "get_default_dtype", "Size", "dtype", "set_printoptions", "set_num_threads", "get_num_threads",
+        "is_inference_mode_enabled", "strided",
+    },
+    "shares memory: tests/test_creation.py": {"from_numpy", "from_dlpack", "numpy", "data_ptr", "frombuffer"},
+    "the tape: tests/autograd": {
+        "backward", "requires_grad_", "register_hook", "retain_grad", "detach_", "register_post_accumulate_grad_hook",
+    },
+    "refused, as there is one device: tests/test_tensor.py": {"cuda"},
+    "named after a method of another meaning: tests/test_tensor.py": {"type"},
+    "saves and loads files": {"save", "load"},
+    "compiles, or transforms functions": {"compile", "vmap", "func"},
+}  # fmt: skip
+
+
+def reason_of(name: str) -> str | None:
+    return next((reason for reason, names in ELSEWHERE.items() if name in names), None)
+
+
+def ours(x: Any, leaves: list[Any]) -> Any:
+    return _converted(x, leaves, byhand, lambda a: byhand.tensor(a), lambda t: t.requires_grad_())
+
+
+def theirs(x: Any, leaves: list[Any]) -> Any:
+    return _converted(x, leaves, torch, lambda a: torch.tensor(a), lambda t: t.requires_grad_())
+
+
+def _converted(x: Any, leaves: list[Any], library: Any, make: Any, track: Any) -> Any:
+    if isinstance(x, np.ndarray):
+        tensor = make(np.ascontiguousarray(x)) if x.flags.c_contiguous else make(np.ascontiguousarray(x.T))
+        if x.dtype == np.float64:
+            leaves.append(track(tensor))
+        return tensor if x.flags.c_contiguous else tensor.permute(*reversed(range(x.ndim)))
+    if isinstance(x, (list, tuple)):
+        return type(x)(_converted(v, leaves, library, make, track) for v in x)
+    return getattr(library, x.name) if isinstance(x, D) else x
+
+
+def flat(result: Any) -> list[Any]:
+    """The tensors and values of a result, in order."""
+    if isinstance(result, (tuple, list)):
+        return [y for part in result for y in flat(part)]
+    return [result]
+
+
+def has_integers(x: Any) -> bool:
+    """Whether some operand is not float: then PyTorch's promotion and NumPy's may differ in width."""
+    if isinstance(x, (list, tuple)):
+        return any(map(has_integers, x))
+    return isinstance(x, np.ndarray) and x.dtype != np.float64
+
+
+def values(t: Any) -> Any:
+    return t.detach().numpy() if hasattr(t, "detach") else t
+
+
+def same_value(mine: Any, other: Any, strict: bool) -> None:
+    if not isinstance(other, torch.Tensor):
+        assert mine == other
+        return
+    assert isinstance(mine, Tensor)
+    assert mine.shape == tuple(other.shape)
+    kind = str(other.dtype).removeprefix("torch.")
+    if strict:
+        assert str(mine.dtype) == kind
+    else:
+        assert mine.dtype.kind == np.dtype(kind).kind
+    loose = {"rtol": 1e-6, "atol": 1e-6} if kind in ("float32", "float16") or mine.dtype == np.float32 else TOLERANCE
+    np.testing.assert_allclose(values(mine), values(other), **loose)
+
+
+def gradients(outputs: list[Any], leaves: list[Any], library: Any, make: Any) -> list[Any]:
+    """First and second derivatives, with fixed weights on what they are derivatives of; zeros where there is none."""
+    found: list[Any] = []
+    tracked = [y for y in outputs if hasattr(y, "requires_grad") and y.requires_grad]
+    for _ in range(2):
+        if not tracked:
+            break
+        cotangents = [make(np.linspace(0.5, 1.5, y.numel()).reshape(tuple(y.shape))) for y in tracked]
+        last = len(found) > 0
+        grads = library.autograd.grad(tracked, leaves, cotangents, create_graph=not last, allow_unused=True)
+        found += [np.zeros(tuple(x.shape)) if g is None else values(g) for x, g in zip(leaves, grads, strict=True)]
+        tracked = [g for g in grads if g is not None and g.requires_grad]
+    return found
+
+
+def compare(mine: Callable[..., Any], other: Callable[..., Any], call: Call, clone: bool = False) -> None:
+    leaves_a, leaves_b = [], []
+    args_a, args_b = [ours(x, leaves_a) for x in call.args], [theirs(x, leaves_b) for x in call.args]
+    if clone:
+        args_a[0], args_b[0] = args_a[0].clone(), args_b[0].clone()
+    try:
+        expected = flat(other(*args_b, **{k: theirs(v, leaves_b) for k, v in call.kwargs.items()}))
+    except (RuntimeError, TypeError, IndexError, ValueError, NotImplementedError) as error:
+        assert clone, f"PyTorch itself refuses: {error}"
+        with pytest.raises(byhand.ByhandError):
+            mine(*args_a, **{k: ours(v, leaves_a) for k, v in call.kwargs.items()})
+        return
+    result = flat(mine(*args_a, **{k: ours(v, leaves_a) for k, v in call.kwargs.items()}))
+    assert len(result) == len(expected)
+    strict = not any(map(has_integers, [*call.args, *call.kwargs.values()]))
+    for y, z in zip(result, expected, strict=True):
+        same_value(y, z, strict)
+        if isinstance(z, torch.Tensor) and z.requires_grad:
+            assert y.requires_grad
+    first = gradients(result, leaves_a, byhand, lambda a: byhand.tensor(a))
+    second = gradients(expected, leaves_b, torch, lambda a: torch.tensor(a))
+    while len(first) < len(second):  # PyTorch has zeros where byhand has no graph, and the other way round
+        first.append(np.zeros_like(second[len(first)]))
+    while len(second) < len(first):
+        second.append(np.zeros_like(first[len(second)]))
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_allclose(a, b, **TOLERANCE)
+
+
+def rows(names: Iterator[str], table: dict[str, list[Call]]) -> Any:
+    return [pytest.param(n, call, id=f"{n}-{i}") for n in names for i, call in enumerate(table[n], 1)]
+
+
+def functions() -> Iterator[str]:
+    return (n for n in CALLS if hasattr(byhand, n) and hasattr(torch, n))
+
+
+def methods() -> Iterator[str]:
+    return (n for n in CALLS if hasattr(Tensor, n) and hasattr(torch.Tensor, n) and isinstance(CALLS[n][0].args[0], np.ndarray))
+
+
+def in_place() -> Iterator[str]:
+    return (n for n in CALLS if hasattr(Tensor, n + "_") and hasattr(torch.Tensor, n + "_"))
+
+
+@pytest.mark.parametrize(("name", "call"), rows(functions(), CALLS))
+def test_function(name: str, call: Call) -> None:
+    compare(getattr(byhand, name), getattr(torch, name), call)
+
+
+@pytest.mark.parametrize(("name", "call"), rows(methods(), CALLS))
+def test_method(name: str, call: Call) -> None:
+    if not isinstance(call.args[0], np.ndarray):
+        pytest.skip("its first argument is no tensor")
+    compare(getattr(Tensor, name), getattr(torch.Tensor, name), call)
+
+
+@pytest.mark.parametrize(("name", "call"), rows((n for n in METHODS if hasattr(Tensor, n)), METHODS))
+def test_method_without_function(name: str, call: Call) -> None:
+    compare(getattr(Tensor, name), getattr(torch.Tensor, name), call)
+
+
+@pytest.mark.parametrize(("name", "call"), rows(in_place(), CALLS))
+def test_in_place(name: str, call: Call) -> None:
+    if not isinstance(call.args[0], np.ndarray):
+        pytest.skip("its first argument is no tensor")
+    compare(getattr(Tensor, name + "_"), getattr(torch.Tensor, name + "_"), call, clone=True)
+
+
+@pytest.mark.parametrize(("name", "call"), rows((n for n in IN_PLACE if hasattr(Tensor, n)), IN_PLACE))
+def test_in_place_without_function(name: str, call: Call) -> None:
+    compare(getattr(Tensor, name), getattr(torch.Tensor, name), call, clone=True)
+
+
+def public(space: Any) -> set[str]:
+    return {n for n, v in vars(space).items() if not n.startswith("_") and callable(v) and not inspect.ismodule(v)}
+
+
+def test_every_function_is_compared() -> None:
+    shared = {n for n in public(byhand) if callable(getattr(torch, n, None))}
+    missing = sorted(n for n in shared - set(CALLS) if reason_of(n) is None)
+    assert missing == [], "add a call to parity/tensor_cases.py, or a reason to ELSEWHERE"
+
+
+def test_every_method_is_compared() -> None:
+    shared = {n for n in public(Tensor) if callable(getattr(torch.Tensor, n, None))}
+    compared = {*CALLS, *METHODS, *IN_PLACE, *[n + "_" for n in CALLS]}
+    missing = sorted(n for n in shared - compared if reason_of(n) is None)
+    assert missing == [], "add a call to parity/tensor_cases.py, or a reason to ELSEWHERE"
+
+
+def test_what_is_not_in_pytorch_is_known() -> None:
+    """Public names of byhand that PyTorch lacks; additions are deliberate."""
+    theirs_too = {n for n in public(byhand) if hasattr(torch, n)}
+    assert public(byhand) - theirs_too == {"ByhandError"}
+    assert {n for n in public(Tensor) if not hasattr(torch.Tensor, n)} == set()
