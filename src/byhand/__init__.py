@@ -4,6 +4,8 @@
 `torch.…` names; each function is documented in its own module.
 """
 
+from __future__ import annotations
+
 from math import e, inf, nan, pi
 
 from byhand import autograd
@@ -26,9 +28,9 @@ from byhand.ops.compare import (
     ge, gt, isclose, isfinite, isinf, isnan, le, logical_and, logical_not, logical_or, logical_xor, lt, ne,
 )  # fmt: skip
 from byhand.ops.elementwise import (
-    abs, acos, acosh, asin, asinh, atan, atan2, atanh, ceil, clamp, clone, cos, cosh, exp, exp2, expm1, floor,
-    floor_divide, fmod, frac, hypot, log, log1p, log2, log10, logaddexp, maximum, minimum, mul, nan_to_num, neg, pow,
-    reciprocal, remainder, round, rsqrt, sign, sin, sinh, sqrt, square, tan, tanh, true_divide, trunc, where, xlogy,
+    abs, ceil, clamp, clone, exp, exp2, expm1, floor, floor_divide, fmod, frac, log, log1p, log2, log10, logaddexp,
+    maximum, minimum, mul, nan_to_num, neg, pow, reciprocal, remainder, round, rsqrt, sign, sqrt, square, true_divide,
+    trunc, where, xlogy,
 )  # fmt: skip
 from byhand.ops.index import (
     gather, index_add, index_select, masked_fill, masked_select, nonzero, repeat_interleave, scatter, scatter_add, take,
@@ -50,6 +52,9 @@ from byhand.ops.sort import (
     argsort, bincount, histc, kthvalue, max, median, min, quantile, searchsorted, sort, topk, unique,
 )  # fmt: skip
 from byhand.ops.special import erf, erfc
+from byhand.ops.trigonometry import (
+    acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, hypot, sin, sinh, tan, tanh,
+)  # fmt: skip
 from byhand.tensor import Tensor
 
 absolute, negative, multiply, divide, subtract, fix = abs, neg, mul, div, sub, trunc
@@ -60,3 +65,32 @@ clip, ger, row_stack = clamp, outer, vstack
 newaxis = None
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "ByhandError", "Generator", "Tensor", "abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "addmm",
+    "all", "allclose", "amax", "amin", "any", "arange", "arccos", "arcsin", "arctan", "arctan2", "argmax", "argmin",
+    "argsort", "as_tensor", "asarray", "asin", "asinh", "atan", "atan2", "atanh", "autograd", "baddbmm", "bernoulli",
+    "bincount", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
+    "bmm", "bool", "broadcast_tensors", "broadcast_to", "cat", "ceil", "chunk", "clamp", "clip", "clone", "concat",
+    "concatenate", "cos", "cosh", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "default_generator",
+    "device", "diag", "diag_embed", "diagonal", "diff", "div", "divide", "dot", "double", "e", "einsum", "empty",
+    "empty_like", "enable_grad", "eq", "equal", "erf", "erfc", "errors", "exp", "exp2", "expm1", "eye", "finfo", "fix",
+    "flatten", "flip", "fliplr", "flipud", "float", "float16", "float32", "float64", "floor", "floor_divide", "fmod",
+    "frac", "from_dlpack", "from_numpy", "full", "full_like", "gather", "ge", "ger", "get_default_dtype", "greater",
+    "greater_equal", "gt", "half", "histc", "hstack", "hypot", "iinfo", "index_add", "index_select", "inf",
+    "inference_mode", "inner", "int", "int16", "int32", "int64", "int8", "is_grad_enabled", "is_tensor", "isclose",
+    "isfinite", "isinf", "isnan", "kthvalue", "le", "lerp", "less", "less_equal", "linspace", "log", "log10", "log1p",
+    "log2", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logspace",
+    "logsumexp", "long", "lt", "manual_seed", "masked_fill", "masked_select", "matmul", "max", "maximum", "mean",
+    "median", "meshgrid", "min", "minimum", "mm", "moveaxis", "movedim", "mul", "multinomial", "multiply", "mv", "nan",
+    "nan_to_num", "narrow", "ne", "neg", "negative", "newaxis", "no_grad", "nonzero", "norm", "normal", "not_equal",
+    "numel", "ones", "ones_like", "outer", "permute", "pi", "pow", "prod", "quantile", "rand", "rand_like", "randint",
+    "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu", "remainder", "repeat_interleave",
+    "reshape", "roll", "rot90", "round", "row_stack", "rsqrt", "scalar_tensor", "scatter", "scatter_add",
+    "searchsorted", "set_default_dtype", "set_grad_enabled", "short", "sigmoid", "sign", "sin", "sinh", "softmax",
+    "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "std_mean", "sub", "subtract", "sum", "swapaxes",
+    "swapdims", "t", "take", "take_along_dim", "tan", "tanh", "tensor", "tensordot", "tile", "topk", "trace",
+    "transpose", "tril", "tril_indices", "triu", "triu_indices", "true_divide", "trunc", "uint16", "uint32", "uint64",
+    "uint8", "unbind", "unflatten", "unique", "unsqueeze", "var", "var_mean", "vstack", "where", "xlogy", "zeros",
+    "zeros_like",
+]  # fmt: skip

@@ -261,7 +261,7 @@ def normal(
     if size is None:
         size = np.broadcast_shapes(np.shape(getattr(mean, "array", mean)), np.shape(getattr(std, "array", std)))
     drawn = random.standard_normal(shape_of((size,)), resolve(dtype), generator)
-    made = Tensor(drawn) * std + mean
+    made: Tensor = Tensor(drawn) * std + mean
     return made.detach()
 
 

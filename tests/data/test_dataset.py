@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import byhand
@@ -111,10 +111,15 @@ def test_subset_of_tensors_reads_whole() -> None:
     assert [x.tolist() for x in fetch(np.array([2, 0]))] == [[3, 7], [30, 70]]
 
 
-def test_subset_with_a_step_reads_whole() -> None:
-    fetch = fetcher(Subset(numbers(10), range(0, 10, 3)))
+@pytest.mark.parametrize("indices", [range(10), range(3, 9), range(0, 10, 3), range(9, 0, -2), [4, 4, 0, -1]])
+def test_every_subset_reads_whole_what_it_reads_one_by_one(indices: Any) -> None:
+    part = Subset(numbers(10), indices)
+    fetch = fetcher(part)
     assert fetch is not None
-    assert fetch(slice(1, 3))[0].tolist() == [3, 6]
+    n = len(part)
+    for where in (slice(1, 3), slice(0, n), np.array([n - 1, 0, 1])):
+        positions = list(range(n))[where] if isinstance(where, slice) else where.tolist()
+        assert fetch(where)[1].tolist() == [part[i][1].item() for i in positions]
 
 
 @pytest.mark.parametrize("indices", [[0, 10], [-11], range(5, 12)])
@@ -191,6 +196,7 @@ def test_a_dataset_without_getitem_says_so() -> None:
         iter(IterableDataset())
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=5))
 def test_random_split_by_lengths_deals_out_everything(lengths: list[int]) -> None:
     size = sum(lengths)

@@ -4,11 +4,12 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import byhand
@@ -74,6 +75,20 @@ def tensors(n: int = 10) -> TensorDataset:
     return TensorDataset(byhand.arange(n), byhand.arange(n) ** 2)
 
 
+def loader_threads() -> int:
+    """How many reading threads live, after a moment for those that are about to end."""
+    deadline = time.monotonic() + 5
+    while True:
+        alive = sum(thread.name.startswith("byhand-loader") for thread in threading.enumerate())
+        if alive == 0 or time.monotonic() > deadline:
+            return alive
+        time.sleep(0.001)
+
+
+def joined(batches: list[list[Any]]) -> list[Any]:
+    return sorted(chain.from_iterable(batches))
+
+
 def firsts(batches: Any) -> list[Any]:
     """The first tensor of every batch as lists."""
     return [(batch[0] if isinstance(batch, list) else batch).tolist() for batch in batches]
@@ -98,7 +113,7 @@ def test_shuffled_is_a_seeded_permutation(make: Any) -> None:
     loader = DataLoader(make(), batch_size=4, shuffle=True)
     byhand.manual_seed(1)
     first, second = firsts(loader), firsts(loader)
-    assert sorted(sum(first, [])) == sorted(sum(second, [])) == list(range(10))
+    assert joined(first) == joined(second) == list(range(10))
     assert first != second
     byhand.manual_seed(1)
     assert firsts(loader) == first
@@ -134,7 +149,7 @@ def test_tensor_batches_are_read_whole() -> None:
 
     data = Counted(byhand.arange(100))
     for shuffle in (False, True):
-        assert sorted(sum(firsts(DataLoader(data, 10, shuffle)), [])) == list(range(100))
+        assert joined(firsts(DataLoader(data, 10, shuffle))) == list(range(100))
     assert data.reads == 20
 
 
@@ -210,10 +225,10 @@ def test_threads_keep_the_order(workers: int) -> None:
 
 
 def test_tensors_in_memory_need_no_threads() -> None:
-    before = threading.active_count()
+    assert loader_threads() == 0
     batches = iter(DataLoader(tensors(), 2, num_workers=2))
     next(batches)
-    assert threading.active_count() == before
+    assert loader_threads() == 0
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -232,14 +247,10 @@ def test_an_exception_names_the_sample(workers: int) -> None:
 
 
 def test_stopping_early_does_not_hang() -> None:
-    before = threading.active_count()
     for _ in range(5):
         for _ in DataLoader(Squares(1000), 2, num_workers=2):
             break
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.001)
-    assert threading.active_count() == before
+    assert loader_threads() == 0
 
 
 def test_timeout_and_worker_init() -> None:
@@ -365,7 +376,7 @@ def test_resuming_without_a_checkpoint_of_the_generator_yields_the_same_batches(
     other.load_state_dict(state)
     assert firsts(other) == rest
     assert default_generator.get_state() == before
-    assert sorted(sum(seen + rest, [])) == list(range(10))
+    assert joined(seen + rest) == list(range(10))
     assert len(firsts(other)) == 5  # the next epoch is a whole one
 
 
@@ -416,6 +427,28 @@ def test_a_state_that_does_not_fit_is_refused() -> None:
         loader.load_state_dict({"epoch": 3})
 
 
+def test_a_state_with_a_generator_needs_one() -> None:
+    state = DataLoader(tensors(), 2, shuffle=True, generator=byhand.Generator()).state_dict()
+    before = default_generator.get_state()
+    with pytest.raises(CheckpointError, match="generator of its own"):
+        DataLoader(tensors(), 2, shuffle=True).load_state_dict(state)
+    assert default_generator.get_state() == before
+
+
+def test_a_sampler_without_a_generator_draws_from_the_default_one_whatever_the_loader_has() -> None:
+    def make() -> Any:
+        return DataLoader(tensors(), 2, sampler=RandomSampler(range(10)), generator=byhand.Generator().manual_seed(0))
+
+    loader = make()
+    batches = iter(loader)
+    next(batches)
+    state, rest = loader.state_dict(), firsts(batches)
+    other = make()
+    other.load_state_dict(state)
+    assert firsts(other) == rest
+
+
+@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(1, 12), st.booleans(), st.booleans(), st.data())
 def test_whatever_the_sizes_the_rest_is_the_rest(
     size: int, batch_size: int, shuffle: bool, drop_last: bool, data: st.DataObject

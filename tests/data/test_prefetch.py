@@ -9,6 +9,16 @@ from byhand.core.errors import DataError
 from byhand.data.prefetch import END, prefetched
 
 
+def loader_threads() -> int:
+    """How many reading threads live, after a moment for those that are about to end."""
+    deadline = time.monotonic() + 5
+    while True:
+        alive = sum(thread.name.startswith("byhand-loader") for thread in threading.enumerate())
+        if alive == 0 or time.monotonic() > deadline:
+            return alive
+        time.sleep(0.001)
+
+
 def test_order_is_kept_whoever_is_faster() -> None:
     def slow_if_even(n: int) -> int:
         time.sleep(0.01 * (n % 2 == 0))
@@ -47,14 +57,12 @@ def test_an_exception_comes_at_its_place() -> None:
 
 
 def test_stopping_early_leaves_no_thread_behind() -> None:
-    before = threading.active_count()
+    assert loader_threads() == 0
     results = prefetched(lambda n: n, iter(range(1000)), workers=2, ahead=4)
     next(results)
+    assert any(thread.name.startswith("byhand-loader") for thread in threading.enumerate())
     del results
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.001)
-    assert threading.active_count() == before
+    assert loader_threads() == 0
 
 
 def test_end_ends() -> None:

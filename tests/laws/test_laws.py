@@ -165,6 +165,15 @@ def test_ufunc_is_the_kernel(sample: Sample) -> None:
     np.testing.assert_array_equal(sample.op.ufunc(*sample.operands), sample.op.kernel(*sample.operands))
 
 
+@over([s for s in SAMPLES if s.op.residuals])
+def test_residuals_are_what_they_say(sample: Sample) -> None:
+    operands = dict(zip(sample.op.operands, sample.operands, strict=True))
+    _, *residuals = sample.op.kernel(*sample.operands, **sample.attrs)
+    for found, formula in zip(residuals, sample.op.residuals.values(), strict=True):
+        expected = formula(*[operands[name] for name in inspect.signature(formula).parameters])
+        np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
 # derivatives
 
 
@@ -219,8 +228,10 @@ def test_only_what_the_rules_name_is_saved(sample: Sample) -> None:
     named: set[str] = set()
     for i in sample.floats:
         named.update(sample.op.rule(i).needs)
+    for name in named & set(sample.op.residuals):  # kept, and their operands too, for higher derivatives
+        named |= set(inspect.signature(sample.op.residuals[name]).parameters)
     names = [sample.op.operands[min(i, len(sample.op.operands) - 1)] for i in range(len(sample.operands))]
-    for name, kept in zip([*names, "out"], out.node.saved, strict=True):
+    for name, kept in zip([*names, *sample.op.residuals, "out"], out.node.saved, strict=True):
         assert (kept is not None) == (name in named), name
 
 

@@ -68,11 +68,20 @@ def test_default_convert(sample: Any) -> None:
     assert plain(ours.default_convert(sample)) == plain(theirs.default_convert(sample))
 
 
-@pytest.mark.parametrize("lengths", [[7, 3], [0.5, 0.5], [0.33, 0.33, 0.34], [0.1, 0.9]])
-@pytest.mark.parametrize("size", [10, 1797])
-def test_random_split_lengths(lengths: list[Any], size: int) -> None:
-    if sum(lengths) > 1 and sum(lengths) != size:
-        pytest.skip("these lengths are for ten samples")
+@pytest.mark.parametrize(
+    ("size", "lengths"),
+    [
+        (10, [7, 3]),
+        (10, [0.5, 0.5]),
+        (10, [0.33, 0.33, 0.34]),
+        (1797, [0.8, 0.2]),
+        (1797, [0.25] * 4),
+        (1, [1]),
+        (1, [1.0]),
+        (7, [1 / 3] * 3),
+    ],
+)
+def test_random_split_lengths(size: int, lengths: list[Any]) -> None:
     parts = [[len(p) for p in library.random_split(range(size), lengths)] for library in (ours, theirs)]
     assert parts[0] == parts[1]
 

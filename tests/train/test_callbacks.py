@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from byhand.train import (
     Scheduling,
     TerminateOnNaN,
     Training,
+    checkpoint,
     fit,
 )
 from byhand.train.callbacks import not_finite
@@ -129,6 +131,14 @@ def test_schedules_per_batch_per_epoch_and_by_a_metric() -> None:
     scheduling = Scheduling(plateau, metric="valid_loss")
     history = quiet(model, TRAIN, optimizer=optimizer, callbacks=[script, scheduling], epochs=4)
     assert history["lr"] == pytest.approx([1.0, 1.0, 0.1, 0.01])
+
+
+def test_short_epochs_are_not_all_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[int] = []
+    monkeypatch.setattr(checkpoint, "save", lambda folder, state: saved.append(state["position"]["epoch"]))
+    for least in (0.0, 60.0):
+        quiet(network(), TRAIN, epochs=4, callbacks=[Checkpointing(tmp_path / str(least), least_seconds=least)])
+    assert saved == [0, 1, 2, 3, 4, 0, 4]
 
 
 def test_arguments_that_make_no_sense() -> None:

@@ -1,4 +1,4 @@
-"""Derivatives compared with central differences: (f(x + ε) − f(x − ε)) / 2ε, value by value. As PyTorch's `gradcheck`."""
+"""Derivatives compared with central differences, (f(x + ε) − f(x − ε)) / 2ε, value by value; as PyTorch does."""
 
 from __future__ import annotations
 

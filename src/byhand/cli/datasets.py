@@ -27,17 +27,17 @@ def datasets(as_json: options.Json = False, debug: options.Debug = False) -> Non
 
         table = Table(box=box.SIMPLE)
         for name in ("name", "what", "size", "where"):
-            table.add_column(name, overflow="fold")
+            table.add_column(name, no_wrap=name in ("name", "size"), overflow="fold")
         for row in rows:
-            where = row.where if row.present else f"[dim]to be downloaded to {row.where}[/]"
+            where = _short(row.where) if row.present else "[dim]fetched when first used[/]"
             table.add_row(f"[bold]{row.name}[/]", row.what, row.size, where)
         Console().print(table)
         own = os.environ.get("BYHAND_DATA")
         places = f"BYHAND_DATA={own}" if own else "the folder that BYHAND_DATA names (it is not set)"
-        typer.echo(f"Files are looked for in {places}, then in {_short(cache_folder())}.")
-        typer.echo("A CSV, NPY or NPZ file of your own will do, too: byhand train FILE.csv --target COLUMN")
+        typer.echo(f"Files are looked for in {places}, then in {_short(str(cache_folder()))}.")
+        typer.echo("A CSV or NPZ file of your own will do, too: byhand train FILE.csv --target COLUMN")
 
 
-def _short(path: Path) -> str:
+def _short(path: str) -> str:
     home = str(Path.home())
-    return "~" + str(path)[len(home) :] if str(path).startswith(home) else str(path)
+    return "~" + path[len(home) :] if path.startswith(home) else path

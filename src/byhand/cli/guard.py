@@ -46,6 +46,7 @@ def guarded(debug: bool = False, interrupted: str = "interrupted") -> Iterator[N
     debug = debug or state.debug
     with warnings.catch_warnings():
         if not debug:
+            warnings.simplefilter("default", UserWarning)
             warnings.showwarning = _show_warning  # type: ignore[assignment]  # its line is of no use to a person here
         try:
             yield

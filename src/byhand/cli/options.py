@@ -12,7 +12,7 @@ MODEL, TRAINING, DATA, RUN = "Model", "Training", "Data", "Run"
 TrainDataset = Annotated[
     str | None,
     typer.Argument(
-        help="A dataset of `byhand datasets`, or a CSV or NPZ file.", metavar="[DATASET]", show_default="digits"
+        help="A dataset of `byhand datasets`, or a CSV or NPZ file.", metavar="DATASET", show_default="digits"
     ),
 ]
 RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
@@ -55,7 +55,7 @@ ClipNorm = Annotated[float | None, typer.Option(help="Largest norm of the gradie
 Patience = Annotated[
     int | None, typer.Option(min=1, help="Stop after this many epochs without improvement.", rich_help_panel=TRAINING)
 ]
-Seed = Annotated[int | None, typer.Option(help="Of split, weights, order and dropout.", rich_help_panel=TRAINING)]
+Seed = Annotated[int | None, typer.Option(help="Of weights, order and dropout.", rich_help_panel=TRAINING)]
 
 ValidFraction = Annotated[float | None, typer.Option(help="Share kept for validation.", rich_help_panel=DATA)]
 TestFraction = Annotated[

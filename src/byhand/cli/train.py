@@ -113,7 +113,8 @@ def announcement(job: Job) -> list[str]:
     lr = job.recipe.make_optimizer(model).param_groups[0]["lr"]
     how = [f"{recipe.optimizer}, lr {lr:g}", f"batch {recipe.batch_size}", f"{recipe.epochs} epochs"]
     how += [recipe.schedule] if recipe.schedule != "constant" else []
-    how += [f"dropout {recipe.dropout:g}"] if recipe.dropout else []
+    extras = {name: getattr(recipe, name) for name in ("dropout", "label_smoothing", "weight_decay", "clip_norm")}
+    how += [f"{name.replace('_', ' ')} {value:g}" for name, value in extras.items() if value]
     return [
         f"data   {split.name}: {shape}, {what}; {parts}",
         f"model  {recipe.model}: {count:,} parameters",

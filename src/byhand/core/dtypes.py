@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import numpy as np
@@ -43,18 +44,15 @@ def resolve(dtype: Any) -> np.dtype[Any]:
     """NumPy's dtype for what was given, the default one for None; raises DtypeError for what a tensor cannot hold."""
     if dtype is None:
         return _Default.dtype
-    if dtype is _python_float:
+    if dtype is builtins.float:
         return _Default.dtype
     try:
-        found = np.dtype(dtype)
+        found: np.dtype[Any] = np.dtype(dtype)
     except TypeError as error:
         raise DtypeError(f"{dtype!r} is no dtype; use byhand.float32, byhand.int64, …") from error
     if found.kind not in "fiub":
         raise DtypeError(f"a tensor cannot hold {found}; use float32, float64, an integer type or bool")
     return found
-
-
-_python_float = type(0.0)
 
 
 class device:

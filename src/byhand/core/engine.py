@@ -8,14 +8,14 @@ backward pass is wanted; nothing else differs. Un-broadcasting happens here, onc
 from __future__ import annotations
 
 import heapq
-import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from byhand.core import mutation
 from byhand.core.errors import GraphError
+from byhand.core.op import signature
 from byhand.core.recorder import result_class
 from byhand.core.tape import Node, mode
 from byhand.core.variable import Variable
@@ -23,8 +23,8 @@ from byhand.core.variable import Variable
 ndarray = np.ndarray
 
 # Set by `byhand.ops.shape` and `byhand.ops.elementwise`: an op like all others, which on arrays is its kernel.
-unbroadcast: Callable[..., Any]
-cast: Callable[..., Any]
+unbroadcast: Any = None
+cast: Any = None
 
 
 def walk(
@@ -48,20 +48,20 @@ def walk(
 def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_graph: bool) -> dict[Node, Any]:
     grads: dict[Node, Any] = {}
     heap: list[tuple[int, Node]] = []
-    found: dict[Node, Any] = {}
-    owned: set[Node] = set()
-    push, pop, clock = heapq.heappush, heapq.heappop, mutation.clock
-    pull = _pull_tensors if create_graph else _pull_arrays
     leaves: list[Node] = []  # they wait until the end: nothing comes after them
+    found: dict[Node, Any] = {}
+    owned: set[Node] = set()  # those whose gradient is a sum made here, which may be added to in place
+    push, pop, clock = heapq.heappush, heapq.heappop, mutation.clock
+    pull, own = (_pull_tensors, _own_tensor) if create_graph else (_pull_arrays, _own_array)
     for node, g in roots:
         if node in grads:
             grads[node] = grads[node] + g
+        elif node.op is None:
+            leaves.append(node)
+            grads[node] = own(g, g)
         else:
             grads[node] = g
-            if node.op is None:
-                leaves.append(node)
-            else:
-                push(heap, (-node.serial, node))
+            push(heap, (-node.serial, node))
     needed = None if targets is None else _leading_to(targets, list(grads))
     while heap:
         node = pop(heap)[1]
@@ -70,7 +70,7 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
             g = _run_hooks(node, g, create_graph)
         if targets is not None and node in targets:
             found[node] = g
-        op = node.op
+        op: Any = node.op
         if node.saved is None:
             raise GraphError(_freed(op))
         if node.serial < clock.last:
@@ -89,14 +89,12 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
             if gx.dtype is not source.dtype and gx.dtype != source.dtype:
                 gx = cast(gx, dtype=source.dtype)
             if source not in grads:
-                # a leaf keeps what it gets, so that must not be someone else's memory
                 if source.op is None:
-                    if not create_graph and (gx is g or type(gx) is not ndarray or gx.base is not None):
-                        gx = np.array(gx)
                     leaves.append(source)
+                    grads[source] = own(gx, g)
                 else:
                     push(heap, (-source.serial, source))
-                grads[source] = gx
+                    grads[source] = gx
             elif source in owned:
                 np.add(grads[source], gx, out=grads[source])
             else:
@@ -105,6 +103,24 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
                     owned.add(source)
         if not retain_graph and op.saves:
             node.saved = None
+    _deliver(leaves, grads, targets, found, create_graph)
+    return found
+
+
+def _own_array(gx: Any, g: Any) -> Any:
+    """gx as an array of its own: a leaf keeps what it gets, so that must not be someone else's memory."""
+    return np.array(gx) if gx is g or type(gx) is not ndarray or gx.base is not None else gx
+
+
+def _own_tensor(gx: Any, g: Any) -> Any:
+    """The same for tensors."""
+    return gx.clone() if gx is g or gx.array.base is not None else gx
+
+
+def _deliver(
+    leaves: list[Node], grads: dict[Node, Any], targets: set[Node] | None, found: dict[Node, Any], create_graph: bool
+) -> None:
+    """Hand the leaves their gradients, or keep them for the caller."""
     for node in leaves:
         g = grads[node]
         if node.hooks is not None:
@@ -113,7 +129,6 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
             _accumulate(node, g, create_graph)
         elif node in targets:
             found[node] = g
-    return found
 
 
 def _freed(op: Any) -> str:
@@ -155,7 +170,7 @@ def _tensors(node: Node, op: Any, needs: tuple[str, ...], i: int) -> list[Any]:
             made.append([_wrap(value, source) for value, source in pairs])
         elif name in op.residuals:
             formula = op.residuals[name]
-            made.append(formula(*_tensors(node, op, tuple(inspect.signature(formula).parameters), i)))
+            made.append(formula(*_tensors(node, op, tuple(signature(formula)[0]), i)))
         elif name in op.operands:
             position = op.operands.index(name)
             made.append(_wrap(node.saved[position], node.inputs[position]))  # type: ignore[index]
@@ -199,9 +214,9 @@ def _run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
 
 def _accumulate(leaf: Node, g: Any, create_graph: bool) -> None:
     if leaf.grad is None:
-        leaf.grad = g if isinstance(g, Variable) else result_class()(g if type(g) is ndarray else np.array(g))
+        leaf.grad = g if isinstance(g, Variable) else result_class()(g if type(g) is ndarray else np.array(g))  # type: ignore[assignment]
     elif create_graph:
-        leaf.grad = leaf.grad + g  # type: ignore[operator]
+        leaf.grad = leaf.grad + g
     else:
         array = leaf.grad.array
         np.add(array, g, out=array)

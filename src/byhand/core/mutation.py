@@ -89,6 +89,6 @@ def _lost_value(node: Node, position: int, changed_by: str) -> str:
         else f"its operand {op.operands[min(position, len(op.operands) - 1)]}"
     )
     return (
-        f"{op.name} saved {what}, of shape {saved[position].shape}, for its backward pass, but {changed_by} overwrote it "
-        f"in place since; use the out-of-place form of {changed_by}, or change a clone()"
+        f"{op.name} saved {what}, of shape {saved[position].shape}, for its backward pass, but {changed_by} overwrote "
+        f"it in place since; use the out-of-place form of {changed_by}, or change a clone()"
     )

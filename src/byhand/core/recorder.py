@@ -18,26 +18,27 @@ from byhand.core.variable import Variable
 
 if TYPE_CHECKING:
     from byhand.core.op import Op
+    from byhand.tensor import Tensor
 
 ndarray = np.ndarray
 asarray = np.asarray
 new = object.__new__
 
-Result: type[Variable] = Variable  # what ops return; `announce` sets it
+Result: type[Tensor] = Variable  # type: ignore[assignment]  # what ops return; `announce` sets it
 
 
-def announce(result: type[Variable]) -> None:
+def announce(result: type[Tensor]) -> None:
     """Make `result` the class of what ops return; called once, by `byhand.tensor`."""
     global Result
     Result = result
 
 
-def wrap(array: Any, node: Node | None = None) -> Any:
+def wrap(array: Any, node: Node | None = None) -> Tensor:
     """A tensor of an array, without a copy."""
     return Result(array, node)
 
 
-def result_class() -> type[Variable]:
+def result_class() -> type[Tensor]:
     """The class of what ops return."""
     return Result
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from byhand.core.op import Op
-    from byhand.core.variable import Variable
+    from byhand.tensor import Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,7 +46,7 @@ class Node:
     serial: int
     shape: tuple[int, ...]
     dtype: Any
-    grad: Variable | None
+    grad: Tensor | None
     hooks: list[Callable[[Any], Any]] | None
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from weakref import ref
 
     from byhand.core.tape import Node
+    from byhand.tensor import Tensor
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -33,7 +34,7 @@ class Variable:
     node: Node | None
     source: tuple[Variable, Any, dict[str, Any]] | None
     views: list[ref[Variable]] | None
-    idle_grad: Variable | None
+    idle_grad: Tensor | None
 
     def __init__(self, array: Array, node: Node | None = None) -> None:
         self.array = array

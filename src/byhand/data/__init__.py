@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
-from byhand.data import datasets
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from byhand.data.collate import default_collate, default_convert
 from byhand.data.dataset import (
     ChainDataset,
@@ -31,6 +33,9 @@ from byhand.data.sampler import (
     WeightedRandomSampler,
 )
 
+if TYPE_CHECKING:
+    from byhand.data import datasets
+
 __all__ = [
     "Dataset",
     "IterableDataset",
@@ -51,3 +56,10 @@ __all__ = [
     "default_convert",
     "datasets",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # on first use: readers of CSV, ZIP and archives cost 15 ms, which `import byhand` need not pay
+    if name == "datasets":
+        return importlib.import_module("byhand.data.datasets")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -152,10 +152,10 @@ class Subset(Dataset[T_co]):
         def fetch(where: Where) -> Any:
             if not isinstance(table, range):
                 return inner(table[where])
-            if isinstance(where, slice) and table.step == 1:
+            if isinstance(where, slice):
                 part = table[where]
-                return inner(slice(part.start, part.stop))
-            return inner(np.asarray(table, dtype=np.int64)[where])
+                return inner(slice(part.start, part.stop) if part.step == 1 else np.array(part))
+            return inner(where if table.start == 0 and table.step == 1 else table.start + table.step * where)
 
         return fetch
 

@@ -172,12 +172,10 @@ class DataLoader(Generic[T_co]):
 
     def _stream(self) -> Generator:
         """The generator that the order of an epoch is drawn from."""
-        sampler = getattr(self.batch_sampler, "sampler", self.batch_sampler) or self.sampler
-        for owner in (sampler, self):
-            generator = getattr(owner, "generator", None)
-            if isinstance(generator, Generator):
-                return generator
-        return default_generator
+        sampler = getattr(self.batch_sampler, "sampler", self.batch_sampler)
+        sampler = self.sampler if sampler is None else sampler
+        own = getattr(sampler, "generator", self.generator)
+        return own if isinstance(own, Generator) else default_generator
 
     def _plan(self, skip: int) -> tuple[Callable[[Any], Any], Iterator[Any], int]:
         """How to read, what to read after the first `skip` batches, and by how many threads."""
@@ -277,8 +275,13 @@ class DataLoader(Generic[T_co]):
                     f"the state was saved in the middle of an epoch with {theirs[key]} {what}, this DataLoader has "
                     f"{mine[key]}; resume with the same data and batch size"
                 )
+        stream = self._stream()
+        if own is not None and stream is default_generator:
+            raise CheckpointError(
+                "the state is of a DataLoader with a generator of its own; make this one with one, too"
+            )
         if own is not None:
-            self._stream().set_state(own)
+            stream.set_state(own)
         self._epoch = None
         self._resume = None if order is None else Epoch(order, batches)
 

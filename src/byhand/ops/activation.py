@@ -5,7 +5,7 @@ Where a rule can be written with the result alone, it is: then the input need no
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,9 +14,13 @@ from byhand.core.errors import UsageError
 from byhand.core.op import ELEMENTWISE, OTHER, derive, op
 from byhand.core.variable import Array
 from byhand.ops import elementwise as e
+from byhand.ops import trigonometry as trig
 from byhand.ops.axes import either, one
 from byhand.ops.reduce import sum_over
 from byhand.ops.special import erf
+
+if TYPE_CHECKING:
+    from byhand.tensor import Tensor
 
 
 @op(ELEMENTWISE, onnx="Relu")
@@ -162,13 +166,13 @@ def _gelu_rule(g: Any, x: Any) -> Any:
 
 
 def _gelu_tanh_rule(g: Any, x: Any) -> Any:
-    bent = e.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))
+    bent = trig.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))
     slope = 0.7978845608028654 * (1 + 0.134145 * x * x)
     return g * (0.5 * (1 + bent) + 0.5 * x * (1 - bent * bent) * slope)
 
 
 def _mish_rule(g: Any, x: Any) -> Any:
-    bent = e.tanh(e.logaddexp(x, 0.0 * x))
+    bent = trig.tanh(e.logaddexp(x, 0.0 * x))
     return g * (bent + x * (1 - bent * bent) * sigmoid(x))
 
 
@@ -206,7 +210,7 @@ derive(
 )
 
 
-def softmax(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Any:
+def softmax(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Tensor:
     """eˣ / Σ eˣ along an axis: what is left sums to 1.
 
     >>> import byhand
@@ -217,7 +221,7 @@ def softmax(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | No
     return normalized_exp(x, axis=_chosen(dim, axis, x.ndim, "softmax"))
 
 
-def log_softmax(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Any:
+def log_softmax(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Tensor:
     """x − ln Σ eˣ along an axis; safer and faster than the logarithm of softmax."""
     x = x if dtype is None else e.cast(x, dtype=resolve(dtype))
     return log_normalized(x, axis=_chosen(dim, axis, x.ndim, "log_softmax"))

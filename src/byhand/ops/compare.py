@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from byhand.core.op import ELEMENTWISE, op
 from byhand.core.variable import Array
+
+if TYPE_CHECKING:
+    from byhand.tensor import Tensor
 
 
 @op(ELEMENTWISE, onnx="Equal")
@@ -130,7 +133,7 @@ def _isclose(x: Array, y: Array, *, rtol: float, atol: float, equal_nan: bool) -
     return np.isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
-def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """|x − y| ≤ atol + rtol |y|, elementwise."""
     return _isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
 

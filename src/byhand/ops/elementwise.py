@@ -1,4 +1,4 @@
-"""Elementwise ops with their rules: arithmetic, powers, logarithms, trigonometry, rounding, selection.
+"""Elementwise ops with their rules: arithmetic, powers, logarithms, rounding, selection.
 
 Called as functions of `byhand`, as methods and operators of `Tensor`, and by the rules of other ops. Each formula is
 its kernel's one line; `g` is the incoming gradient. Operands broadcast; the engine sums gradients back.
@@ -6,7 +6,7 @@ its kernel's one line; `g` is the incoming gradient. Operands broadcast; the eng
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from byhand.core import engine
 from byhand.core.op import ELEMENTWISE, derive, op
 from byhand.core.recorder import wrap
 from byhand.core.variable import Array
+
+if TYPE_CHECKING:
+    from byhand.tensor import Tensor
 
 # arithmetic
 
@@ -199,109 +202,7 @@ derive(log2, x=lambda g, x: g / (x * np.log(2).item()))
 derive(log10, x=lambda g, x: g / (x * np.log(10).item()))
 derive(log1p, x=lambda g, x: g / (x + 1))
 derive(logaddexp, x=lambda g, x, out: g * exp(x - out), y=lambda g, y, out: g * exp(y - out))
-derive(xlogy, x=lambda g, x, y: g * log(where(x == 0, 1, y)), y=lambda g, x, y: g * x / y)
-
-# trigonometry
-
-
-@op(ELEMENTWISE, ufunc=np.sin, onnx="Sin")
-def sin(x: Array) -> Array:
-    """sin x"""
-    return np.sin(x)
-
-
-@op(ELEMENTWISE, ufunc=np.cos, onnx="Cos")
-def cos(x: Array) -> Array:
-    """cos x"""
-    return np.cos(x)
-
-
-@op(ELEMENTWISE, ufunc=np.tan, onnx="Tan")
-def tan(x: Array) -> Array:
-    """tan x"""
-    return np.tan(x)
-
-
-@op(ELEMENTWISE, ufunc=np.arcsin, onnx="Asin")
-def asin(x: Array) -> Array:
-    """arcsin x"""
-    return np.arcsin(x)
-
-
-@op(ELEMENTWISE, ufunc=np.arccos, onnx="Acos")
-def acos(x: Array) -> Array:
-    """arccos x"""
-    return np.arccos(x)
-
-
-@op(ELEMENTWISE, ufunc=np.arctan, onnx="Atan")
-def atan(x: Array) -> Array:
-    """arctan x"""
-    return np.arctan(x)
-
-
-@op(ELEMENTWISE, ufunc=np.arctan2)
-def atan2(x: Array, y: Array) -> Array:
-    """The angle of the point (y, x), that is arctan(x / y) in the right quadrant"""
-    return np.arctan2(x, y)
-
-
-@op(ELEMENTWISE, ufunc=np.hypot)
-def hypot(x: Array, y: Array) -> Array:
-    """√(x² + y²)"""
-    return np.hypot(x, y)
-
-
-@op(ELEMENTWISE, ufunc=np.sinh, onnx="Sinh")
-def sinh(x: Array) -> Array:
-    """(eˣ − e⁻ˣ) / 2"""
-    return np.sinh(x)
-
-
-@op(ELEMENTWISE, ufunc=np.cosh, onnx="Cosh")
-def cosh(x: Array) -> Array:
-    """(eˣ + e⁻ˣ) / 2"""
-    return np.cosh(x)
-
-
-@op(ELEMENTWISE, ufunc=np.tanh, onnx="Tanh")
-def tanh(x: Array) -> Array:
-    """(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)"""
-    return np.tanh(x)
-
-
-@op(ELEMENTWISE, ufunc=np.arcsinh, onnx="Asinh")
-def asinh(x: Array) -> Array:
-    """The inverse of sinh"""
-    return np.arcsinh(x)
-
-
-@op(ELEMENTWISE, ufunc=np.arccosh, onnx="Acosh")
-def acosh(x: Array) -> Array:
-    """The inverse of cosh"""
-    return np.arccosh(x)
-
-
-@op(ELEMENTWISE, ufunc=np.arctanh, onnx="Atanh")
-def atanh(x: Array) -> Array:
-    """The inverse of tanh"""
-    return np.arctanh(x)
-
-
-derive(sin, x=lambda g, x: g * cos(x))
-derive(cos, x=lambda g, x: -(g * sin(x)))
-derive(tan, x=lambda g, out: g * (1 + out * out))
-derive(asin, x=lambda g, x: g / sqrt(1 - x * x))
-derive(acos, x=lambda g, x: -(g / sqrt(1 - x * x)))
-derive(atan, x=lambda g, x: g / (1 + x * x))
-derive(atan2, x=lambda g, x, y: g * y / (x * x + y * y), y=lambda g, x, y: -(g * x / (x * x + y * y)))
-derive(hypot, x=lambda g, x, out: g * x / out, y=lambda g, y, out: g * y / out)
-derive(sinh, x=lambda g, x: g * cosh(x))
-derive(cosh, x=lambda g, x: g * sinh(x))
-derive(tanh, x=lambda g, out: g * (1 - out * out))
-derive(asinh, x=lambda g, x: g / sqrt(x * x + 1))
-derive(acosh, x=lambda g, x: g / sqrt(x * x - 1))
-derive(atanh, x=lambda g, x: g / (1 - x * x))
+derive(xlogy, x=lambda g, x, y: g * log(where((x == 0) & (y <= 0), 1, y)), y=lambda g, x, y: g * x / y)
 
 # rounding
 
@@ -330,7 +231,7 @@ def rounded(x: Array, *, decimals: int) -> Array:
     return np.round(x, decimals)
 
 
-def round(x: Any, *, decimals: int = 0) -> Any:
+def round(x: Any, *, decimals: int = 0) -> Tensor:
     """Round to `decimals` digits, halves to even."""
     return rounded(x, decimals=decimals)
 
@@ -359,7 +260,7 @@ derive(remainder, x=lambda g: g, y=lambda g, x, y: -(g * floor(x / y)))
 derive(fmod, x=lambda g: g, y=lambda g, x, y: -(g * trunc(x / y)))
 
 
-def frac(x: Any) -> Any:
+def frac(x: Any) -> Tensor:
     """x − trunc x"""
     return x - trunc(x)
 
@@ -385,6 +286,10 @@ def select(condition: Array, x: Array, y: Array) -> Array:
     return np.where(condition, x, y)
 
 
+@overload
+def where(condition: Any) -> tuple[Any, ...]: ...
+@overload
+def where(condition: Any, x: Any, y: Any) -> Tensor: ...
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """x where the condition holds, else y; with the condition alone, the indices where it holds (as `nonzero`).
 
@@ -410,7 +315,7 @@ def within(x: Array, *, low: float | None, high: float | None) -> Array:
     return (x >= (-np.inf if low is None else low)) & (x <= (np.inf if high is None else high))
 
 
-def clamp(x: Any, min: Any = None, max: Any = None) -> Any:
+def clamp(x: Any, min: Any = None, max: Any = None) -> Tensor:
     """min(max(x, low), high); the gradient passes where x lies within the bounds, which may be tensors.
 
     >>> import byhand
@@ -438,7 +343,7 @@ def share(g: Any, x: Any, y: Any, wins: Any) -> Any:
     return select(x == y, 0.5 * g, select(wins, g, 0))
 
 
-def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
+def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """x with NaN and infinities replaced; by the largest finite numbers unless told otherwise."""
     limits = np.finfo(x.dtype)
     x = select(x != x, nan, x)

@@ -7,7 +7,7 @@ Writing by index (`x[i] = v`) is in `inplace`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from byhand.core.variable import Array, Variable
 from byhand.ops import elementwise as e
 from byhand.ops.axes import count, one
 from byhand.ops.views import expanded, narrowed, reshaped
+
+if TYPE_CHECKING:
+    from byhand.tensor import Tensor
 
 Index = tuple[Any, ...]
 
@@ -76,7 +79,7 @@ derive(indexed, x=lambda g, x_shape, arrays, index: index_added(g, *arrays, inde
 derive(index_added, x=lambda g, arrays, index: indexed(g, *arrays, index=index))
 
 
-def getitem(x: Any, key: Any) -> Any:
+def getitem(x: Any, key: Any) -> Tensor:
     """x[key] with integers, slices, None, ..., boolean masks and integer arrays; slices are views."""
     if type(key) is int or type(key) is slice:
         return sliced(x, index=(key,))
@@ -169,7 +172,7 @@ def _checked(x: Any, dim: int, index: Any, name: str) -> int:
     return axis
 
 
-def gather(x: Any, dim: int, index: Any) -> Any:
+def gather(x: Any, dim: int, index: Any) -> Tensor:
     """out[…, i, …] = x[…, index[…, i, …], …] along an axis; out has the shape of index.
 
     >>> import byhand
@@ -188,20 +191,20 @@ def _cropped(src: Any, shape: tuple[int, ...]) -> Any:
     return src
 
 
-def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
+def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Tensor:
     """x with src added at index along an axis; what meets at one place is summed."""
     axis = _checked(x, dim, index, "scatter_add")
     return scatter_added(x, index, _cropped(src, index.shape), axis=axis)
 
 
-def scatter(x: Any, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Any:
+def scatter(x: Any, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Tensor:
     """x with src (a tensor or a number) written at index along an axis."""
     axis = _checked(x, dim, index, "scatter")
     src = value if src is None else src
     return scattered(x, index, _cropped(src, index.shape) if hasattr(src, "shape") else src, axis=axis)
 
 
-def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
+def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Tensor:
     """`gather` whose index broadcasts along the other axes (NumPy's `take_along_axis`)."""
     if dim is None:
         return gather(reshaped(x, shape=(count(x),)), 0, reshaped(indices, shape=(count(indices),)))
@@ -210,34 +213,38 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
     return gather(x, axis, expanded(indices, shape=shape))
 
 
-def index_select(x: Any, dim: int, index: Any) -> Any:
+def index_select(x: Any, dim: int, index: Any) -> Tensor:
     """The slices of x at these places of an axis."""
     axis = one(dim, x.ndim, "index_select")
     return indexed(x, index, index=(slice(None),) * axis + (SLOT,))
 
 
-def index_add(x: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
+def index_add(x: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Tensor:
     """x with the slices of source added at these places of an axis; what meets at one place is summed."""
     pattern = (slice(None),) * one(dim, x.ndim, "index_add") + (SLOT,)
     return x + index_added(source if alpha == 1 else source * alpha, index, index=pattern, shape=x.shape)
 
 
-def take(x: Any, index: Any) -> Any:
+def take(x: Any, index: Any) -> Tensor:
     """The values of the flattened x at these places, in the shape of index."""
     return indexed(reshaped(x, shape=(count(x),)), index, index=(SLOT,))
 
 
-def masked_fill(x: Any, mask: Any, value: Any) -> Any:
+def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
     """x with `value` where the mask holds."""
     return e.select(mask, value, x)
 
 
-def masked_select(x: Any, mask: Any) -> Any:
+def masked_select(x: Any, mask: Any) -> Tensor:
     """The values of x where the mask holds, as a vector."""
     shape = np.broadcast_shapes(x.shape, mask.shape)
     return indexed(expanded(x, shape=shape), expanded(mask, shape=shape), index=(SLOT,))
 
 
+@overload
+def nonzero(x: Any, as_tuple: Literal[False] = ...) -> Tensor: ...
+@overload
+def nonzero(x: Any, as_tuple: Literal[True]) -> tuple[Tensor, ...]: ...
 def nonzero(x: Any, as_tuple: bool = False) -> Any:
     """The indices of values that are not 0: a (n, ndim) tensor, or a tuple of vectors."""
     found = np.nonzero(x.array)
@@ -252,7 +259,7 @@ def one_hot_of(x: Array, *, classes: int) -> Array:
     return (x[..., None] == np.arange(classes)).astype(np.int64)
 
 
-def one_hot(x: Any, num_classes: int = -1) -> Any:
+def one_hot(x: Any, num_classes: int = -1) -> Tensor:
     """1 at the place that x names, else 0: int64 (…) → (…, num_classes); -1 takes the largest label."""
     if x.dtype.kind not in "iu":
         raise DtypeError(f"one_hot takes integer labels, not {x.dtype}; use .long()")
@@ -266,7 +273,7 @@ def one_hot(x: Any, num_classes: int = -1) -> Any:
     return one_hot_of(x, classes=top + 1 if num_classes == -1 else num_classes)
 
 
-def repeat_interleave(x: Any, repeats: Any, dim: int | None = None) -> Any:
+def repeat_interleave(x: Any, repeats: Any, dim: int | None = None) -> Tensor:
     """Each value, or each slice of an axis, repeated this many times in place."""
     if dim is None:
         x, dim = reshaped(x, shape=(count(x),)), 0

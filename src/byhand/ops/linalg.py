@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from byhand.ops import elementwise as e
 from byhand.ops.axes import count, one
 from byhand.ops.reduce import sum_over
 from byhand.ops.views import expanded, permuted, reshaped
+
+if TYPE_CHECKING:
+    from byhand.tensor import Tensor
 
 
 @op(CONTRACT, onnx="MatMul", expects="(…, n, k) and (…, k, m)")
@@ -28,7 +31,7 @@ def linear(x: Array, weight: Array, bias: Array) -> Array:
     return x @ weight.T + bias
 
 
-def flip_last(x: Any) -> Any:
+def flip_last(x: Any) -> Tensor:
     """The transpose of the last two axes."""
     n = len(x.shape)
     return permuted(x, axes=(*range(n - 2), n - 1, n - 2))
@@ -86,22 +89,22 @@ derive(
 )
 
 
-def mm(x: Any, mat2: Any) -> Any:
+def mm(x: Any, mat2: Any) -> Tensor:
     """The product of two matrices: (n, k) · (k, m) → (n, m)."""
     return _ranked(x, mat2, 2, 2, "mm", "(n, k) and (k, m)")
 
 
-def bmm(x: Any, mat2: Any) -> Any:
+def bmm(x: Any, mat2: Any) -> Tensor:
     """The products of two batches of matrices: (b, n, k) · (b, k, m) → (b, n, m)."""
     return _ranked(x, mat2, 3, 3, "bmm", "(b, n, k) and (b, k, m)")
 
 
-def mv(x: Any, vec: Any) -> Any:
+def mv(x: Any, vec: Any) -> Tensor:
     """A matrix times a vector: (n, k) · (k) → (n)."""
     return _ranked(x, vec, 2, 1, "mv", "(n, k) and (k)")
 
 
-def dot(x: Any, other: Any) -> Any:
+def dot(x: Any, other: Any) -> Tensor:
     """The inner product of two vectors."""
     return _ranked(x, other, 1, 1, "dot", "two vectors of one size")
 
@@ -112,19 +115,19 @@ def _ranked(x: Any, y: Any, ndim_x: int, ndim_y: int, name: str, expects: str) -
     return matmul(x, y)
 
 
-def outer(x: Any, vec2: Any) -> Any:
+def outer(x: Any, vec2: Any) -> Tensor:
     """The outer product of two vectors: (n), (m) → (n, m)."""
     if x.ndim != 1 or vec2.ndim != 1:
         raise ShapeError(f"outer got {x.shape} and {vec2.shape}; expected two vectors")
     return e.mul(reshaped(x, shape=(x.shape[0], 1)), vec2)
 
 
-def inner(x: Any, other: Any) -> Any:
+def inner(x: Any, other: Any) -> Tensor:
     """Σ over the last axes of both."""
     return matmul(x, other) if other.ndim < 2 else tensordot(x, other, ([-1], [-1]))
 
 
-def tensordot(x: Any, other: Any, dims: Any = 2) -> Any:
+def tensordot(x: Any, other: Any, dims: Any = 2) -> Tensor:
     """Σ over pairs of axes: the last `dims` of x with the first of `other`, or the pairs of two lists."""
     if isinstance(dims, int):
         a, b = list(range(x.ndim - dims, x.ndim)), list(range(dims))
@@ -140,13 +143,13 @@ def tensordot(x: Any, other: Any, dims: Any = 2) -> Any:
     return reshaped(matmul(left, right), shape=tuple([x.shape[i] for i in free_a] + [other.shape[i] for i in free_b]))
 
 
-def addmm(x: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+def addmm(x: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta · x + alpha · mat1 @ mat2."""
     product = mm(mat1, mat2)
     return (x if beta == 1 else beta * x) + (product if alpha == 1 else alpha * product)
 
 
-def baddbmm(x: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+def baddbmm(x: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta · x + alpha · batch1 @ batch2, for batches of matrices."""
     product = bmm(batch1, batch2)
     return (x if beta == 1 else beta * x) + (product if alpha == 1 else alpha * product)
@@ -180,7 +183,7 @@ derive(contracted, xs=_einsum_rule)
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def einsum(equation: str, *operands: Any) -> Any:
+def einsum(equation: str, *operands: Any) -> Tensor:
     """Einstein's summation: letters name axes, letters missing on the right are summed; "..." stands for the rest.
 
     >>> import byhand
@@ -206,9 +209,8 @@ def einsum(equation: str, *operands: Any) -> Any:
         letters = "".join(terms)
         right = "..." + "".join(sorted(c for c in set(letters) if letters.count(c) == 1 and c not in dots))
     result = right.replace("...", dots)
-    operands, terms = _distinct(operands, terms)
-    operands, terms = _matched(operands, terms)
-    return contracted(*operands, terms=tuple(terms), result=result)
+    matched, terms = _matched(*_distinct(operands, terms))
+    return contracted(*matched, terms=tuple(terms), result=result)
 
 
 def _distinct(operands: Any, terms: list[str]) -> tuple[list[Any], list[str]]:

@@ -5,6 +5,8 @@ Called by `nn.functional`, which adds weights and reductions. Each works value b
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from byhand.core.op import ELEMENTWISE, MOVE, OTHER, derive, op
@@ -95,6 +97,13 @@ def sigmoid_cross_entropy(x: Array, target: Array) -> Array:
 def huber_of(x: Array, *, delta: float) -> Array:
     """x² / 2 where |x| ≤ δ, else δ (|x| − δ/2)"""
     return np.where(np.abs(x) <= delta, 0.5 * x * x, delta * (np.abs(x) - 0.5 * delta))
+
+
+def _hinge_rule(g: Any, x: Any, target: Any, margin: float, power: int) -> Any:
+    excess = compared(x, target) + margin
+    slope = e.cast(excess > 0, dtype=x.dtype) if power == 1 else 2 * relu(excess)
+    # at the label's own place compared is 0: what stands there in slope is taken off again by balanced
+    return balanced(reshaped(g / x.shape[1], shape=(*g.shape, 1)) * slope, target)
 
 
 derive(softmax_cross_entropy, x=lambda g, p, target: reshaped(g, shape=(*g.shape, 1)) * less_one_hot(p, target))

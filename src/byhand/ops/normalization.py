@@ -29,9 +29,18 @@ def statistics(x: Array, axes: Axes, eps: float) -> tuple[Array, Array, Array]:
 
 @op(OTHER, name="normalize")
 def normalized(
-    x: Array, weight: Array | None, bias: Array | None, center: Array, rate: Array, *, axes: Axes, eps: float
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    center: Array | None,
+    rate: Array | None,
+    *,
+    axes: Axes,
+    eps: float,
 ) -> Array:
-    """(x − center) · rate · weight + bias, where center and rate = 1 / √(variance + ε) are statistics of x itself"""
+    """(x − mean) / √(variance + ε) · weight + bias; center and rate are the first two if they are known already"""
+    if center is None or rate is None:
+        center, _, rate = statistics(x, axes, eps)
     out = x - center
     out *= rate
     if weight is not None:
@@ -42,10 +51,10 @@ def normalized(
 
 
 def _standard(x: Any, center: Any, rate: Any, axes: Axes, eps: float) -> tuple[Any, Any]:
-    """(x − center) · rate, and rate."""
-    if isinstance(x, np.ndarray):
+    """(x − center) · rate, and rate = 1 / √(variance + ε)."""
+    if isinstance(x, np.ndarray) and center is not None:
         return (x - center) * rate, rate
-    # a graph of the backward pass is wanted: the statistics depend on x, so they are computed once more, on the tape
+    # a graph of the backward pass is wanted: they depend on x, so they are computed on the tape
     size = math.prod([x.shape[i] for i in axes])
     away = x - mean_over(x, axis=axes, keepdims=True, size=size)
     rate = e.rsqrt(mean_over(e.square(away), axis=axes, keepdims=True, size=size) + eps)

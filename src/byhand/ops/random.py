@@ -5,7 +5,7 @@ Called by the creation functions, by `nn.init`, dropout and samplers. Drawing is
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from byhand.core.errors import DomainError, ShapeError
 from byhand.core.generator import Generator, numpy_generator
 from byhand.core.recorder import wrap
 from byhand.core.variable import Array
+
+if TYPE_CHECKING:
+    from byhand.tensor import Tensor
 
 
 def _typed(dtype: Any) -> np.dtype[Any]:
@@ -57,7 +60,7 @@ def coins(p: float, shape: tuple[int, ...], generator: Generator | None = None) 
     return numpy_generator(generator).random(shape, dtype=np.float32) < p
 
 
-def bernoulli(x: Any, p: float | None = None, *, generator: Generator | None = None) -> Any:
+def bernoulli(x: Any, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that x (or p) names, else 0, in the dtype of x."""
     probability = x.array if p is None else p
     if np.any(np.asarray(probability) < 0) or np.any(np.asarray(probability) > 1):
@@ -66,7 +69,7 @@ def bernoulli(x: Any, p: float | None = None, *, generator: Generator | None = N
     return wrap(np.asarray(drawn).astype(x.dtype))
 
 
-def multinomial(x: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Any:
+def multinomial(x: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
     """Indices drawn with probabilities proportional to the rows of x: (…, C) → (…, num_samples) int64."""
     weights = np.asarray(x.array, dtype=np.float64)
     if weights.ndim not in (1, 2):

@@ -7,7 +7,8 @@ The primitives take resolved axes (a sorted tuple) and NumPy's `keepdims`; the p
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from byhand.core.variable import Array
 from byhand.ops import elementwise as e
 from byhand.ops.axes import Axes, either, many, one
 from byhand.ops.views import expanded, permuted, reshaped
+
+if TYPE_CHECKING:
+    from byhand.tensor import Tensor
 
 # primitives
 
@@ -53,13 +57,13 @@ def min_over(x: Array, *, axis: Axes, keepdims: bool) -> Array:
 
 
 @op(REDUCE, name="any")
-def any_over(x: Array, *, axis: Axes, keepdims: bool) -> Array:
+def any_over(x: Array, *, axis: Axes, keepdims: bool) -> Any:
     """Whether some value is non-zero"""
     return x.any(axis=axis, keepdims=keepdims)
 
 
 @op(REDUCE, name="all")
-def all_over(x: Array, *, axis: Axes, keepdims: bool) -> Array:
+def all_over(x: Array, *, axis: Axes, keepdims: bool) -> Any:
     """Whether all values are non-zero"""
     return x.all(axis=axis, keepdims=keepdims)
 
@@ -67,13 +71,13 @@ def all_over(x: Array, *, axis: Axes, keepdims: bool) -> Array:
 @op(REDUCE, name="argmax", onnx="ArgMax")
 def argmax_over(x: Array, *, axis: int | None, keepdims: bool) -> Array:
     """The index of the largest value (the first of equals); of the flattened values if axis is None"""
-    return x.argmax(axis=axis, keepdims=keepdims)
+    return x.argmax(axis=axis, keepdims=keepdims)  # type: ignore[arg-type]  # the stubs take None by itself
 
 
 @op(REDUCE, name="argmin", onnx="ArgMin")
 def argmin_over(x: Array, *, axis: int | None, keepdims: bool) -> Array:
     """The index of the smallest value (the first of equals); of the flattened values if axis is None"""
-    return x.argmin(axis=axis, keepdims=keepdims)
+    return x.argmin(axis=axis, keepdims=keepdims)  # type: ignore[arg-type]
 
 
 def kept(value: Any, x_shape: tuple[int, ...], axis: Axes, keepdims: bool) -> Any:
@@ -98,7 +102,7 @@ def _others(x: Any, axis: Axes) -> Any:
     """For each value the product of all others over `axis`, right even where some are 0."""
     rest = tuple(i for i in range(len(x.shape)) if i not in axis)
     order = rest + axis
-    shape = tuple(x.shape[i] for i in rest) + (math.prod(x.shape[i] for i in axis),)
+    shape = (*(x.shape[i] for i in rest), math.prod(x.shape[i] for i in axis))
     flat = reshaped(permuted(x, axes=order), shape=shape)
     n = shape[-1]
     grid = reshaped(flat, shape=(*shape[:-1], 1, n))
@@ -116,10 +120,10 @@ derive(min_over, x=_extreme)
 # the public functions
 
 
-def _reduced(reduction: Any, name: str, doc: str) -> Any:
+def _reduced(reduction: Any, name: str, doc: str) -> Callable[..., Tensor]:
     """The public form of a reduction that takes any number of axes."""
 
-    def public(x: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, keepdims: Any = None) -> Any:
+    def public(x: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, keepdims: Any = None) -> Tensor:
         axes = many(either(dim, axis, "dim and axis"), x.ndim, name)
         return reduction(x, axis=axes, keepdims=bool(either(keepdim, keepdims, "keepdim and keepdims", False)))
 
@@ -136,7 +140,7 @@ all = _reduced(all_over, "all", "Whether all values are non-zero, over one, seve
 
 def sum(
     x: Any, dim: Any = None, keepdim: Any = None, *, dtype: Any = None, axis: Any = None, keepdims: Any = None
-) -> Any:
+) -> Tensor:
     """Σ x over one, several or all axes.
 
     >>> import byhand
@@ -152,7 +156,7 @@ def sum(
 
 def mean(
     x: Any, dim: Any = None, keepdim: Any = None, *, dtype: Any = None, axis: Any = None, keepdims: Any = None
-) -> Any:
+) -> Tensor:
     """Σ x / n over one, several or all axes.
 
     >>> import byhand
@@ -167,28 +171,28 @@ def mean(
 
 def prod(
     x: Any, dim: Any = None, keepdim: Any = None, *, dtype: Any = None, axis: Any = None, keepdims: Any = None
-) -> Any:
+) -> Tensor:
     """Π x over one, several or all axes; the gradient is right also where factors are 0."""
     axes = many(either(dim, axis, "dim and axis"), x.ndim, "prod")
     x = x if dtype is None else e.cast(x, dtype=np.dtype(dtype))
     return prod_over(x, axis=axes, keepdims=bool(either(keepdim, keepdims, "keepdim and keepdims", False)))
 
 
-def argmax(x: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, keepdims: Any = None) -> Any:
+def argmax(x: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, keepdims: Any = None) -> Tensor:
     """The index of the largest value along an axis, or in the flattened tensor; the first of equals."""
     axis = either(dim, axis, "dim and axis")
     axis = None if axis is None else one(axis, x.ndim, "argmax")
     return argmax_over(x, axis=axis, keepdims=bool(either(keepdim, keepdims, "keepdim and keepdims", False)))
 
 
-def argmin(x: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, keepdims: Any = None) -> Any:
+def argmin(x: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, keepdims: Any = None) -> Tensor:
     """The index of the smallest value along an axis, or in the flattened tensor; the first of equals."""
     axis = either(dim, axis, "dim and axis")
     axis = None if axis is None else one(axis, x.ndim, "argmin")
     return argmin_over(x, axis=axis, keepdims=bool(either(keepdim, keepdims, "keepdim and keepdims", False)))
 
 
-def count_nonzero(x: Any, dim: Any = None, *, axis: Any = None) -> Any:
+def count_nonzero(x: Any, dim: Any = None, *, axis: Any = None) -> Tensor:
     """How many values are not 0."""
     return sum(x != 0, either(dim, axis, "dim and axis"))
 
@@ -199,8 +203,8 @@ def count_nonzero(x: Any, dim: Any = None, *, axis: Any = None) -> Any:
 class VarMean(NamedTuple):
     """The variance and the mean, as `var_mean` returns them."""
 
-    var: Any
-    mean: Any
+    var: Tensor
+    mean: Tensor
 
 
 def _spread_of(x: Any, dim: Any, unbiased: Any, correction: Any, keepdim: Any, name: str) -> tuple[Any, Any]:
@@ -220,7 +224,7 @@ def _spread_of(x: Any, dim: Any, unbiased: Any, correction: Any, keepdim: Any, n
 def var(
     x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: Any = None, *, correction: int | None = None,
     axis: Any = None, keepdims: Any = None, ddof: int | None = None,
-) -> Any:  # fmt: skip
+) -> Tensor:  # fmt: skip
     """Σ (x − mean)² / (n − correction), with correction 1 unless told otherwise (NumPy's `ddof`, which is 0 there).
 
     >>> import byhand
@@ -234,7 +238,7 @@ def var(
 def std(
     x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: Any = None, *, correction: int | None = None,
     axis: Any = None, keepdims: Any = None, ddof: int | None = None,
-) -> Any:  # fmt: skip
+) -> Tensor:  # fmt: skip
     """The square root of `var`."""
     dim, keepdim = either(dim, axis, "dim and axis"), either(keepdim, keepdims, "keepdim and keepdims", False)
     return e.sqrt(_spread_of(x, dim, unbiased, either(correction, ddof, "correction and ddof"), keepdim, "std")[0])
@@ -250,7 +254,7 @@ def var_mean(
 
 def std_mean(
     x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: int | None = None
-) -> tuple[Any, Any]:
+) -> tuple[Tensor, Tensor]:
     """The standard deviation and the mean at once."""
     variance, center = var_mean(x, dim, unbiased, keepdim, correction=correction)
     return e.sqrt(variance), center
@@ -274,7 +278,7 @@ derive(
 )
 
 
-def logsumexp(x: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, keepdims: Any = None) -> Any:
+def logsumexp(x: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, keepdims: Any = None) -> Tensor:
     """ln Σ eˣ over the axes, without overflow; its gradient is the softmax."""
     axes = many(either(dim, axis, "dim and axis"), x.ndim, "logsumexp")
     return logsumexp_over(x, axis=axes, keepdims=bool(either(keepdim, keepdims, "keepdim and keepdims", False)))
@@ -303,7 +307,7 @@ def norm(
     dtype: Any = None,
     axis: Any = None,
     keepdims: Any = None,
-) -> Any:
+) -> Tensor:
     """The p-norm (Σ |x|ᵖ)^(1/p) over the axes; p may be "fro", inf, -inf, 0, 1, 2 or any number.
 
     >>> import byhand
@@ -328,7 +332,7 @@ def norm(
     return sum_over(e.abs(x) ** p, axis=axes, keepdims=keep) ** (1 / p)
 
 
-def unbroadcast(g: Any, *, shape: tuple[int, ...]) -> Any:
+def unbroadcast(g: Any, *, shape: tuple[int, ...]) -> Tensor:
     """The gradient of broadcasting: sum g over the axes that `shape` lacks or has with size 1."""
     lead = len(g.shape) - len(shape)
     if lead > 0 and g.shape[lead:] == shape:  # a bias: the common case

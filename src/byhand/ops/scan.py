@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from byhand.ops.axes import either, one
 from byhand.ops.index import gathered
 from byhand.ops.reduce import sum_over
 from byhand.ops.shape import flipped, unsqueeze
+
+if TYPE_CHECKING:
+    from byhand.tensor import Tensor
 
 
 @op(SCAN, name="cumsum", onnx="CumSum")
@@ -49,7 +52,7 @@ derive(running_sum, x=lambda g, axis: reversed_sum(g, axis))
 derive(running_product, x=_product_rule)
 
 
-def cumsum(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Any:
+def cumsum(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Tensor:
     """out_i = Σ_{j ≤ i} x_j along an axis.
 
     >>> import byhand
@@ -60,7 +63,7 @@ def cumsum(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | Non
     return running_sum(x, axis=one(either(dim, axis, "dim and axis", 0), x.ndim, "cumsum"))
 
 
-def cumprod(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Any:
+def cumprod(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Tensor:
     """out_i = Π_{j ≤ i} x_j along an axis; the gradient is right also where factors are 0."""
     x = x if dtype is None else e.cast(x, dtype=np.dtype(dtype))
     return running_product(x, axis=one(either(dim, axis, "dim and axis", 0), x.ndim, "cumprod"))
@@ -69,8 +72,8 @@ def cumprod(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | No
 class Running(NamedTuple):
     """Values and the indices they come from."""
 
-    values: Any
-    indices: Any
+    values: Tensor
+    indices: Tensor
 
 
 def _running(x: Any, dim: int, better: Any, name: str) -> Running:
@@ -93,7 +96,7 @@ def cummin(x: Any, dim: int) -> Running:
     return _running(x, dim, np.less_equal, "cummin")
 
 
-def diff(x: Any, n: int = 1, dim: int = -1) -> Any:
+def diff(x: Any, n: int = 1, dim: int = -1) -> Tensor:
     """x_{i+1} − x_i along an axis, n times."""
     axis = one(dim, x.ndim, "diff")
     for _ in range(n):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from byhand.core.op import MOVE, derive, op
 from byhand.core.variable import Array
 from byhand.ops.axes import completed, either, many, one, shape_of
 from byhand.ops.views import diagonal_of, diagonal_scattered, expanded, narrowed, padded, permuted, reshaped
+
+if TYPE_CHECKING:
+    from byhand.tensor import Tensor
 
 
 @op(MOVE, name="flip")
@@ -69,7 +72,7 @@ derive(compact, x=lambda g: g)
 # reshaping
 
 
-def reshape(x: Any, *shape: Any) -> Any:
+def reshape(x: Any, *shape: Any) -> Tensor:
     """The same values in another shape; one size may be -1. A view where memory allows, else a copy.
 
     >>> import byhand
@@ -80,17 +83,18 @@ def reshape(x: Any, *shape: Any) -> Any:
     return reshaped(x, shape=completed(shape_of(shape), math.prod(old), "reshape", old))
 
 
-def view(x: Any, *shape: Any) -> Any:
+def view(x: Any, *shape: Any) -> Tensor:
     """`reshape` that never copies; raises ShapeError where the memory does not allow it."""
     if len(shape) == 1 and isinstance(shape[0], np.dtype):
         raise UsageError("view(dtype) is not there: use x.to(dtype) to convert values")
     out = reshape(x, *shape)
-    if out.size and not np.may_share_memory(getattr(out, "array", out), getattr(x, "array", x)):
+    made, given = getattr(out, "array", out), getattr(x, "array", x)
+    if made.size and not np.may_share_memory(made, given):
         raise ShapeError(f"view: shape {x.shape} is not laid out so that {out.shape} is a view of it; use reshape")
     return out
 
 
-def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The axes from start_dim to end_dim as one."""
     if x.ndim == 0:
         return reshaped(x, shape=(1,))
@@ -101,20 +105,20 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     return reshaped(x, shape=(*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
-def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Any:
+def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Tensor:
     """One axis as several of these sizes."""
     axis = one(dim, x.ndim, "unflatten")
     inner = completed(tuple(sizes), x.shape[axis], "unflatten", (x.shape[axis],))
     return reshaped(x, shape=(*x.shape[:axis], *inner, *x.shape[axis + 1 :]))
 
 
-def squeeze(x: Any, dim: Any = None, *, axis: Any = None) -> Any:
+def squeeze(x: Any, dim: Any = None, *, axis: Any = None) -> Tensor:
     """x without its axes of size 1, or without those of the given ones that have size 1."""
     axes = many(either(dim, axis, "dim and axis"), x.ndim, "squeeze")
     return reshaped(x, shape=tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in axes))
 
 
-def unsqueeze(x: Any, dim: Any = None, *, axis: Any = None) -> Any:
+def unsqueeze(x: Any, dim: Any = None, *, axis: Any = None) -> Tensor:
     """x with a new axis of size 1 at this place."""
     place = one(either(dim, axis, "dim and axis"), x.ndim + 1, "unsqueeze")
     return reshaped(x, shape=(*x.shape[:place], 1, *x.shape[place:]))
@@ -123,7 +127,7 @@ def unsqueeze(x: Any, dim: Any = None, *, axis: Any = None) -> Any:
 # reordering
 
 
-def permute(x: Any, *dims: Any) -> Any:
+def permute(x: Any, *dims: Any) -> Tensor:
     """The axes in this order."""
     order = shape_of(dims)
     axes = tuple(one(a, x.ndim, "permute") for a in order)
@@ -132,7 +136,7 @@ def permute(x: Any, *dims: Any) -> Any:
     return permuted(x, axes=axes)
 
 
-def transpose(x: Any, dim0: int, dim1: int) -> Any:
+def transpose(x: Any, dim0: int, dim1: int) -> Tensor:
     """x with two axes exchanged."""
     order = list(range(x.ndim))
     a, b = one(dim0, x.ndim, "transpose"), one(dim1, x.ndim, "transpose")
@@ -144,14 +148,14 @@ def transpose(x: Any, dim0: int, dim1: int) -> Any:
 swapaxes = swapdims = transpose
 
 
-def t(x: Any) -> Any:
+def t(x: Any) -> Tensor:
     """The transpose of a matrix; vectors and scalars stay as they are."""
     if x.ndim > 2:
         raise ShapeError(f"t: a matrix is expected, x has shape {x.shape}; use x.mT or permute")
     return permuted(x, axes=(1, 0)) if x.ndim == 2 else x
 
 
-def movedim(x: Any, source: Any, destination: Any) -> Any:
+def movedim(x: Any, source: Any, destination: Any) -> Tensor:
     """x with some axes moved to other places, the rest in their order."""
     sources = [one(a, x.ndim, "movedim") for a in (source if isinstance(source, Sequence) else (source,))]
     places = [one(a, x.ndim, "movedim") for a in (destination if isinstance(destination, Sequence) else (destination,))]
@@ -165,22 +169,22 @@ def movedim(x: Any, source: Any, destination: Any) -> Any:
 moveaxis = movedim
 
 
-def flip(x: Any, *dims: Any) -> Any:
+def flip(x: Any, *dims: Any) -> Tensor:
     """x backwards along these axes, as a copy."""
     return flipped(x, axis=many(shape_of(dims), x.ndim, "flip"))
 
 
-def fliplr(x: Any) -> Any:
+def fliplr(x: Any) -> Tensor:
     """x backwards along axis 1."""
     return flipped(x, axis=(1,))
 
 
-def flipud(x: Any) -> Any:
+def flipud(x: Any) -> Tensor:
     """x backwards along axis 0."""
     return flipped(x, axis=(0,))
 
 
-def roll(x: Any, shifts: Any, dims: Any = None) -> Any:
+def roll(x: Any, shifts: Any, dims: Any = None) -> Tensor:
     """x shifted along axes, or flattened if there are none; what falls off the end comes in at the front."""
     shift = tuple(shifts) if isinstance(shifts, Sequence) else (shifts,)
     if dims is None:
@@ -191,7 +195,7 @@ def roll(x: Any, shifts: Any, dims: Any = None) -> Any:
     return rolled(x, shift=shift, axis=axes)
 
 
-def rot90(x: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
+def rot90(x: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """x turned by k quarter turns, from the first of two axes towards the second."""
     a, b = (one(d, x.ndim, "rot90") for d in dims)
     if k % 4 == 0:
@@ -204,22 +208,22 @@ def rot90(x: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
 # triangles and diagonals
 
 
-def tril(x: Any, diagonal: int = 0) -> Any:
+def tril(x: Any, diagonal: int = 0) -> Tensor:
     """The lower triangle up to a diagonal, zeros above."""
     return lower(x, diagonal=diagonal)
 
 
-def triu(x: Any, diagonal: int = 0) -> Any:
+def triu(x: Any, diagonal: int = 0) -> Tensor:
     """The upper triangle from a diagonal, zeros below."""
     return upper(x, diagonal=diagonal)
 
 
-def diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+def diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of two axes, as the last axis; a view."""
     return diagonal_of(x, offset=offset, axis1=one(dim1, x.ndim, "diagonal"), axis2=one(dim2, x.ndim, "diagonal"))
 
 
-def diag(x: Any, diagonal: int = 0) -> Any:
+def diag(x: Any, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix, or the matrix with this diagonal."""
     if x.ndim == 1:
         size = x.shape[0] + abs(diagonal)
@@ -229,14 +233,14 @@ def diag(x: Any, diagonal: int = 0) -> Any:
     return diagonal_of(x, offset=diagonal, axis1=0, axis2=1)
 
 
-def diag_embed(x: Any, offset: int = 0) -> Any:
+def diag_embed(x: Any, offset: int = 0) -> Tensor:
     """Matrices with these diagonals: (…, n) → (…, n, n)."""
     size = x.shape[-1] + abs(offset)
     shape = (*x.shape[:-1], size, size)
     return diagonal_scattered(x, shape=shape, offset=offset, axis1=x.ndim - 1, axis2=x.ndim)
 
 
-def trace(x: Any) -> Any:
+def trace(x: Any) -> Tensor:
     """The sum of the diagonal of a matrix."""
     return diag(x).sum()
 
@@ -244,7 +248,7 @@ def trace(x: Any) -> Any:
 # repeating
 
 
-def expand(x: Any, *sizes: Any) -> Any:
+def expand(x: Any, *sizes: Any) -> Tensor:
     """x repeated along axes of size 1 and new ones in front, without a copy; -1 keeps a size."""
     wanted = shape_of(sizes)
     lead = len(wanted) - x.ndim
@@ -254,23 +258,23 @@ def expand(x: Any, *sizes: Any) -> Any:
     return expanded(x, shape=full)
 
 
-def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
+def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
     """x repeated to this shape, without a copy."""
     return expand(x, tuple(shape))
 
 
-def expand_as(x: Any, other: Any) -> Any:
+def expand_as(x: Any, other: Any) -> Tensor:
     """x repeated to the shape of `other`, without a copy."""
     return expanded(x, shape=other.shape)
 
 
-def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
+def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """All of them expanded to the shape they have together."""
     shape = np.broadcast_shapes(*[x.shape for x in tensors])
     return tuple(expanded(x, shape=shape) for x in tensors)
 
 
-def repeat(x: Any, *repeats: Any) -> Any:
+def repeat(x: Any, *repeats: Any) -> Tensor:
     """x copied this many times along each axis (NumPy's `tile`)."""
     counts = shape_of(repeats)
     if len(counts) < x.ndim:
@@ -281,7 +285,7 @@ def repeat(x: Any, *repeats: Any) -> Any:
     return reshaped(many_times, shape=tuple(c * n for c, n in zip(counts, shape, strict=True)))
 
 
-def tile(x: Any, *dims: Any) -> Any:
+def tile(x: Any, *dims: Any) -> Tensor:
     """`repeat` with missing counts taken as 1."""
     counts = shape_of(dims)
     return repeat(x, (1,) * (x.ndim - len(counts)) + counts)
@@ -290,7 +294,7 @@ def tile(x: Any, *dims: Any) -> Any:
 # joining and splitting
 
 
-def cat(tensors: Sequence[Any], dim: int | None = None, *, axis: int | None = None) -> Any:
+def cat(tensors: Sequence[Any], dim: int | None = None, *, axis: int | None = None) -> Tensor:
     """The tensors one after another along an axis.
 
     >>> import byhand
@@ -307,7 +311,7 @@ def cat(tensors: Sequence[Any], dim: int | None = None, *, axis: int | None = No
 concat = concatenate = cat
 
 
-def stack(tensors: Sequence[Any], dim: int | None = None, *, axis: int | None = None) -> Any:
+def stack(tensors: Sequence[Any], dim: int | None = None, *, axis: int | None = None) -> Tensor:
     """Tensors of one shape along a new axis."""
     tensors = list(tensors)
     if len({x.shape for x in tensors}) != 1:
@@ -316,25 +320,28 @@ def stack(tensors: Sequence[Any], dim: int | None = None, *, axis: int | None = 
     return joined(*[unsqueeze(x, place) for x in tensors], axis=place)
 
 
-def hstack(tensors: Sequence[Any]) -> Any:
+def hstack(tensors: Sequence[Any]) -> Tensor:
     """Along axis 1, vectors along axis 0."""
     return cat(tensors, 0 if tensors[0].ndim <= 1 else 1)
 
 
-def vstack(tensors: Sequence[Any]) -> Any:
+def vstack(tensors: Sequence[Any]) -> Tensor:
     """Along axis 0, vectors as rows."""
     return cat([unsqueeze(x, 0) if x.ndim == 1 else x for x in tensors], 0)
 
 
-def narrow(x: Any, dim: int, start: int, length: int) -> Any:
+def narrow(x: Any, dim: int, start: int, length: int) -> Tensor:
     """x[start : start + length] along an axis; a view."""
     axis = one(dim, x.ndim, "narrow")
+    start = start + x.shape[axis] if start < 0 else start
     if not 0 <= start <= start + length <= x.shape[axis]:
         raise ShapeError(f"narrow: {start} to {start + length} lies outside of axis {axis} of shape {x.shape}")
     return narrowed(x, axis=axis, start=start, stop=start + length)
 
 
-def split(x: Any, split_size_or_sections: Any, dim: int | None = None, *, axis: int | None = None) -> tuple[Any, ...]:
+def split(
+    x: Any, split_size_or_sections: Any, dim: int | None = None, *, axis: int | None = None
+) -> tuple[Tensor, ...]:
     """Pieces of this size (the last may be smaller), or of these sizes, along an axis; views."""
     place = one(either(dim, axis, "dim and axis", 0), x.ndim, "split")
     size = x.shape[place]
@@ -351,7 +358,7 @@ def split(x: Any, split_size_or_sections: Any, dim: int | None = None, *, axis: 
     return tuple(narrowed(x, axis=place, start=end - n, stop=end) for n, end in zip(sections, ends, strict=True))
 
 
-def chunk(x: Any, chunks: int, dim: int | None = None, *, axis: int | None = None) -> tuple[Any, ...]:
+def chunk(x: Any, chunks: int, dim: int | None = None, *, axis: int | None = None) -> tuple[Tensor, ...]:
     """At most this many pieces of equal size (the last may be smaller) along an axis; views."""
     place = one(either(dim, axis, "dim and axis", 0), x.ndim, "chunk")
     if chunks <= 0:
@@ -359,14 +366,14 @@ def chunk(x: Any, chunks: int, dim: int | None = None, *, axis: int | None = Non
     return split(x, max(-(-x.shape[place] // chunks), 1), place)
 
 
-def unbind(x: Any, dim: int | None = None, *, axis: int | None = None) -> tuple[Any, ...]:
+def unbind(x: Any, dim: int | None = None, *, axis: int | None = None) -> tuple[Tensor, ...]:
     """The slices along an axis, without that axis; views."""
     place = one(either(dim, axis, "dim and axis", 0), x.ndim, "unbind")
     shape = x.shape[:place] + x.shape[place + 1 :]
     return tuple(reshaped(narrowed(x, axis=place, start=i, stop=i + 1), shape=shape) for i in range(x.shape[place]))
 
 
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """The coordinates of a grid, one tensor an axis; "ij" is matrix order, "xy" NumPy's."""
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
@@ -380,7 +387,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
     return tuple(transpose(g, 0, 1) for g in grids) if indexing == "xy" and len(shape) > 1 else tuple(grids)
 
 
-def pad(x: Any, pad: Sequence[int], value: float = 0.0) -> Any:
+def pad(x: Any, pad: Sequence[int], value: float = 0.0) -> Tensor:
     """x with constant values around it: `pad` names (before, after) for the last axis first, as in PyTorch."""
     if len(pad) % 2 or len(pad) > 2 * x.ndim:
         raise ShapeError(f"pad: {tuple(pad)} must be pairs (before, after) for at most the {x.ndim} axes of {x.shape}")

@@ -6,7 +6,7 @@ Indices carry no gradient; values are gathered by them, so one rule, that of `ga
 from __future__ import annotations
 
 import builtins
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
@@ -20,12 +20,15 @@ from byhand.ops.index import gathered
 from byhand.ops.reduce import argmax_over, argmin_over, max_over, min_over
 from byhand.ops.views import narrowed, reshaped
 
+if TYPE_CHECKING:
+    from byhand.tensor import Tensor
+
 
 class Found(NamedTuple):
     """Values and their indices, as PyTorch's functions return them."""
 
-    values: Any
-    indices: Any
+    values: Tensor
+    indices: Tensor
 
 
 @op(MOVE, name="argsort")
@@ -39,7 +42,7 @@ def order(x: Array, *, axis: int, descending: bool) -> Array:
 
 def argsort(
     x: Any, dim: int | None = None, descending: bool = False, stable: bool = True, *, axis: int | None = None
-) -> Any:
+) -> Tensor:
     """The indices that sort x along an axis."""
     return order(x, axis=one(either(dim, axis, "dim and axis", -1), x.ndim, "argsort"), descending=descending)
 
@@ -101,6 +104,16 @@ def _extreme(x: Any, other: Any, keepdim: Any, pick: Any, over: Any, binary: Any
     )
 
 
+@overload
+def max(x: Any) -> Tensor: ...
+@overload
+def max(x: Any, dim: int, keepdim: bool = ...) -> Found: ...
+@overload
+def max(x: Any, dim: Tensor) -> Tensor: ...
+@overload
+def max(
+    x: Any, dim: Any = ..., keepdim: Any = ..., *, other: Any = ..., axis: Any = ..., keepdims: Any = ...
+) -> Any: ...
 def max(
     x: Any, dim: Any = None, keepdim: Any = None, *, other: Any = None, axis: Any = None, keepdims: Any = None
 ) -> Any:
@@ -115,6 +128,16 @@ def max(
     return _extreme(x, dim, keep, argmax_over, max_over, e.maximum, "max")
 
 
+@overload
+def min(x: Any) -> Tensor: ...
+@overload
+def min(x: Any, dim: int, keepdim: bool = ...) -> Found: ...
+@overload
+def min(x: Any, dim: Tensor) -> Tensor: ...
+@overload
+def min(
+    x: Any, dim: Any = ..., keepdim: Any = ..., *, other: Any = ..., axis: Any = ..., keepdims: Any = ...
+) -> Any: ...
 def min(
     x: Any, dim: Any = None, keepdim: Any = None, *, other: Any = None, axis: Any = None, keepdims: Any = None
 ) -> Any:
@@ -124,6 +147,10 @@ def min(
     return _extreme(x, dim, keep, argmin_over, min_over, e.minimum, "min")
 
 
+@overload
+def median(x: Any) -> Tensor: ...
+@overload
+def median(x: Any, dim: int, keepdim: bool = ...) -> Found: ...
 def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The middle value, the lower of two; with an axis (values, indices) along it."""
     if dim is None:
@@ -133,7 +160,7 @@ def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     return kthvalue(x, (x.shape[axis] + 1) // 2, axis, keepdim)
 
 
-def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The q-quantile along an axis, linear between neighbours; q is a number or a vector."""
     if dim is None:
         shape = (1,) * x.ndim if keepdim else None
@@ -174,24 +201,22 @@ def unique(
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 
-def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Tensor:
     """How often each of 0, 1, 2, … occurs, or the sum of its weights."""
     w = None if weights is None else getattr(weights, "array", weights)
     return wrap(np.bincount(x.array, w, minlength))
 
 
-def histc(x: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
+def histc(x: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many values fall into each of `bins` equal intervals from min to max (of x, if both are 0)."""
     span = (float(x.array.min()), float(x.array.max())) if min == max == 0 else (min, max)
     return wrap(np.histogram(x.array, bins, span)[0].astype(x.dtype))
 
 
-def searchsorted(sorted_sequence: Any, values: Any, *, right: bool = False) -> Any:
+def searchsorted(sorted_sequence: Any, values: Any, *, right: bool = False) -> Tensor:
     """Where the values would be put into a sorted vector to keep it sorted."""
     array = getattr(values, "array", values)
-    return wrap(
-        np.asarray(np.searchsorted(sorted_sequence.array, array, "right" if right else "left"))
-    )
+    return wrap(np.asarray(np.searchsorted(sorted_sequence.array, array, "right" if right else "left")))
 
 
 __all__ = [

@@ -16,7 +16,7 @@ from byhand.tensor.overwritable import Overwritable
 
 
 class Tensor(Operable, Overwritable, Differentiable, Convertible, Holding):
-    """An array with gradients. Make one with `byhand.tensor`, `zeros`, `randn`, …
+    """An array with gradients, as `byhand.tensor`, `zeros`, `randn` and their like make it.
 
     `Tensor(array)` wraps an array without a copy. `.array` is the NumPy array underneath.
 

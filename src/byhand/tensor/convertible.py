@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from byhand.core.recorder import wrap
 from byhand.core.variable import Variable
 from byhand.ops import elementwise as e
 from byhand.ops.axes import shape_of
+from byhand.tensor.part import Part
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
@@ -22,12 +24,14 @@ def _names_dtype(target: Any) -> bool:
     return isinstance(target, str) and target.split(":")[0] not in ("cpu", "cuda", "mps", "xpu", "meta")
 
 
-class Convertible(Variable):
+class Convertible(Part):
     """A tensor in other dtypes."""
 
     __slots__ = ()
 
-    def to(self, *targets: Any, dtype: Any = None, device: Any = None, copy: bool = False, **ignored: Any) -> Tensor:
+    def to(
+        self, *targets: Any, dtype: Any = None, device: Any = None, copy: builtins.bool = False, **ignored: Any
+    ) -> Tensor:
         """Itself, or converted to a dtype; a device must be the CPU.
 
         >>> import byhand
@@ -38,13 +42,13 @@ class Convertible(Variable):
             if isinstance(target, (dtypes.device, str)) and not _names_dtype(target):
                 dtypes.check_device(target)
             elif isinstance(target, Variable):
-                dtype = target.dtype
+                dtype = target.array.dtype
             elif not isinstance(target, bool):
                 dtype = target
         dtypes.check_device(device)
         wanted = self.array.dtype if dtype is None else dtypes.resolve(dtype)
         if wanted == self.array.dtype:
-            return self.clone() if copy else self
+            return self.clone() if copy else self  # type: ignore[return-value]
         if wanted.kind != "f" and self.node is not None:
             return e.cast(wrap(self.array), dtype=wanted)
         return e.cast(self, dtype=wanted)
@@ -85,7 +89,7 @@ class Convertible(Variable):
         """Converted to uint8."""
         return self.to(np.uint8)
 
-    def cpu(self) -> Tensor:
+    def cpu(self) -> Self:
         """Itself."""
         return self
 
@@ -105,7 +109,7 @@ class Convertible(Variable):
         """Ones of this shape, with this tensor's dtype unless another is given."""
         return wrap(np.ones(shape_of(size), dtype or self.dtype))
 
-    def new_full(self, size: Sequence[int], value: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    def new_full(self, size: Sequence[builtins.int], value: Any, dtype: Any = None, device: Any = None) -> Tensor:
         """One value in this shape, with this tensor's dtype unless another is given."""
         return wrap(np.full(tuple(size), value, dtype or self.dtype))
 

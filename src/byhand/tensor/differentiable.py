@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from byhand.core.errors import DtypeError, GraphError, ShapeError
 from byhand.core.recorder import wrap
 from byhand.core.tape import Node, leaf
 from byhand.core.variable import Variable
+from byhand.tensor.part import Part
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
@@ -39,10 +40,10 @@ class _Keeper:
     def __call__(self, g: Tensor) -> None:
         node = self._node()
         if node is not None:
-            node.grad = wrap(g.array.copy(), g.node) if node.grad is None else node.grad + g  # type: ignore[operator]
+            node.grad = wrap(g.array.copy(), g.node) if node.grad is None else node.grad + g
 
 
-class Differentiable(Variable):
+class Differentiable(Part):
     """Where a tensor stands on the tape."""
 
     __slots__ = ()
@@ -56,7 +57,7 @@ class Differentiable(Variable):
     def requires_grad(self, wanted: bool) -> None:
         self.requires_grad_(wanted)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Start or stop asking for a gradient; raises DtypeError for integers, GraphError for computed tensors."""
         if requires_grad and self.node is None:
             if self.array.dtype.kind != "f":
@@ -76,9 +77,9 @@ class Differentiable(Variable):
         """The gradient that `backward` gathered here, or None."""
         node = self.node
         if node is not None:
-            return node.grad  # type: ignore[return-value]
+            return node.grad
         try:
-            return self.idle_grad  # type: ignore[return-value]
+            return self.idle_grad
         except AttributeError:
             return None
 
@@ -110,7 +111,7 @@ class Differentiable(Variable):
         return wrap(self.array)
 
     @data.setter
-    def data(self, value: Tensor) -> None:
+    def data(self, value: Any) -> None:
         array = value.array if isinstance(value, Variable) else np.asarray(value)
         self.array = array
         if self.node is not None and self.node.op is None:
@@ -120,7 +121,7 @@ class Differentiable(Variable):
         """The same memory, cut off from what computed it."""
         return wrap(self.array)
 
-    def detach_(self) -> Tensor:
+    def detach_(self) -> Self:
         """Forget what computed it."""
         self.node, self.source = None, None
         return self

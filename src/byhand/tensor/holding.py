@@ -15,12 +15,13 @@ from byhand.core.variable import Array, Variable
 from byhand.ops import linalg, shape
 from byhand.ops.views import permuted
 from byhand.tensor.display import text_of
+from byhand.tensor.part import Part
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
 
 
-class Holding(Variable):
+class Holding(Part):
     """The properties of a tensor, and its values as Python and NumPy see them."""
 
     __slots__ = ()
@@ -29,7 +30,8 @@ class Holding(Variable):
     @property
     def shape(self) -> tuple[int, ...]:
         """The sizes of the axes."""
-        return self.array.shape
+        sizes: tuple[int, ...] = self.array.shape
+        return sizes
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -69,7 +71,7 @@ class Holding(Variable):
         return linalg.flip_last(self)
 
     def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one axis. (NumPy's `size` is `numel()`.)"""
+        """The shape, or the size of one axis; what NumPy calls size is `numel()`."""
         return self.array.shape if dim is None else self.array.shape[dim]
 
     def dim(self) -> int:
@@ -98,7 +100,7 @@ class Holding(Variable):
 
     def contiguous(self) -> Tensor:
         """Itself if its values lie in C order, else a copy that does."""
-        return self if self.array.flags.c_contiguous else shape.compact(self)
+        return self if self.array.flags.c_contiguous else shape.compact(self)  # type: ignore[return-value]
 
     def is_floating_point(self) -> bool:
         """Whether the dtype is a float."""
@@ -201,7 +203,7 @@ class Holding(Variable):
         return found
 
 
-def _rebuild(kind: type[Any], array: Array, requires_grad: bool, extra: dict[str, Any] | None) -> Any:
+def _rebuild(kind: Any, array: Array, requires_grad: bool, extra: dict[str, Any] | None) -> Any:
     """A tensor from its parts, for copy and pickle."""
     made = kind.__new__(kind)
     Variable.__init__(made, array)

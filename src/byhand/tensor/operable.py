@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from byhand.core.errors import DomainError
-from byhand.core.variable import Variable
 from byhand.ops import activation, compare, index, linalg, random, reduce, scale, scan, shape, special
 from byhand.ops import elementwise as e
 from byhand.ops import sort as sorting
+from byhand.ops import trigonometry as trig
+from byhand.ops.axes import one
+from byhand.tensor.part import Part
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
+    from byhand.tensor.part import Method
 
 
-class Operable(Variable):
+class Operable(Part):
     """A tensor as an operand."""
 
     __slots__ = ()
 
-    __getitem__ = index.getitem
-    __add__ = __radd__ = e.add
-    __sub__ = e.sub
-    __mul__ = __rmul__ = e.mul
-    __truediv__ = e.true_divide
-    __floordiv__ = e.floor_divide
-    __mod__ = e.remainder
-    __pow__ = e.pow
-    __matmul__ = linalg.matmul
-    __neg__ = e.neg
-    __abs__ = e.abs
-    __invert__ = compare.bitwise_not
-    __and__ = __rand__ = compare.bitwise_and
-    __or__ = __ror__ = compare.bitwise_or
-    __xor__ = __rxor__ = compare.bitwise_xor
-    __lshift__, __rshift__ = compare.bitwise_left_shift, compare.bitwise_right_shift
+    # `Method` is said here since mypy meets these operators in the rules of the very ops that are assigned
+    __getitem__: Method = index.getitem
+    __add__: Method = e.add
+    __radd__: Method = e.add
+    __sub__: Method = e.sub
+    __mul__: Method = e.mul
+    __rmul__: Method = e.mul
+    __truediv__: Method = e.true_divide
+    __floordiv__: Method = e.floor_divide
+    __mod__: Method = e.remainder
+    __pow__: Method = e.pow
+    __matmul__: Method = linalg.matmul
+    __neg__: Method = e.neg
+    __abs__: Method = e.abs
+    __invert__: Method = compare.bitwise_not
+    __and__: Method = compare.bitwise_and
+    __rand__: Method = compare.bitwise_and
+    __or__: Method = compare.bitwise_or
+    __ror__: Method = compare.bitwise_or
+    __xor__: Method = compare.bitwise_xor
+    __rxor__: Method = compare.bitwise_xor
+    __lshift__: Method = compare.bitwise_left_shift
+    __rshift__: Method = compare.bitwise_right_shift
+    __lt__: Method = compare.lt
+    __le__: Method = compare.le
+    __gt__: Method = compare.gt
+    __ge__: Method = compare.ge
     __eq__ = compare.eq  # type: ignore[assignment]
     __ne__ = compare.ne  # type: ignore[assignment]
-    __lt__, __le__, __gt__, __ge__ = compare.lt, compare.le, compare.gt, compare.ge
 
-    def __pos__(self) -> Tensor:
+    def __pos__(self) -> Self:
         return self
 
     def __rsub__(self, other: Any) -> Tensor:
@@ -67,10 +80,10 @@ class Operable(Variable):
     neg, negative, pow, square, sqrt, rsqrt, reciprocal = e.neg, e.neg, e.pow, e.square, e.sqrt, e.rsqrt, e.reciprocal
     abs, absolute, sign, frac = e.abs, e.abs, e.sign, e.frac
     exp, exp2, expm1, log, log2, log10, log1p = e.exp, e.exp2, e.expm1, e.log, e.log2, e.log10, e.log1p
-    logaddexp, xlogy, hypot, atan2, arctan2 = e.logaddexp, e.xlogy, e.hypot, e.atan2, e.atan2
-    sin, cos, tan, asin, acos, atan = e.sin, e.cos, e.tan, e.asin, e.acos, e.atan
-    arcsin, arccos, arctan = e.asin, e.acos, e.atan
-    sinh, cosh, tanh, asinh, acosh, atanh = e.sinh, e.cosh, e.tanh, e.asinh, e.acosh, e.atanh
+    logaddexp, xlogy, hypot, atan2, arctan2 = e.logaddexp, e.xlogy, trig.hypot, trig.atan2, trig.atan2
+    sin, cos, tan, asin, acos, atan = trig.sin, trig.cos, trig.tan, trig.asin, trig.acos, trig.atan
+    arcsin, arccos, arctan = trig.asin, trig.acos, trig.atan
+    sinh, cosh, tanh, asinh, acosh, atanh = trig.sinh, trig.cosh, trig.tanh, trig.asinh, trig.acosh, trig.atanh
     floor, ceil, trunc, fix, round = e.floor, e.ceil, e.trunc, e.trunc, e.round
     floor_divide, remainder, fmod = e.floor_divide, e.remainder, e.fmod
     maximum, minimum, clamp, clip, nan_to_num = e.maximum, e.minimum, e.clamp, e.clamp, e.nan_to_num
@@ -121,7 +134,7 @@ class Operable(Variable):
     bernoulli, multinomial = random.bernoulli, random.multinomial
 
     def where(self, condition: Any, other: Any) -> Tensor:
-        """self where the condition holds, else other"""
+        """Itself where the condition holds, else other."""
         return e.select(condition, self, other)
 
     def view_as(self, other: Tensor) -> Tensor:
@@ -134,7 +147,7 @@ class Operable(Variable):
 
     def select(self, dim: int, index: int) -> Tensor:
         """One place of an axis, without that axis; a view."""
-        axis = shape.one(dim, self.array.ndim, "select")
+        axis = one(dim, self.array.ndim, "select")
         if not -self.shape[axis] <= index < self.shape[axis]:
             raise DomainError(f"select: place {index} lies outside of axis {axis} of shape {self.shape}")
         return self[(slice(None),) * axis + (index,)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -11,9 +11,14 @@ from byhand.core.recorder import wrap
 from byhand.core.variable import Variable
 from byhand.ops import activation, compare, index, inplace, random, scale
 from byhand.ops import elementwise as e
+from byhand.ops import trigonometry as trig
+from byhand.tensor.part import Part
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
+
+
+X = TypeVar("X", bound=Variable)
 
 
 def _in_place(function: Any) -> Callable[..., Tensor]:
@@ -28,12 +33,12 @@ def _in_place(function: Any) -> Callable[..., Tensor]:
     return method
 
 
-def _change(x: Tensor, function: Any, *others: Any) -> Tensor:
-    changed: Tensor = inplace.change(x, function, *others)
+def _change(x: X, function: Any, *others: Any) -> X:
+    changed: X = inplace.change(x, function, *others)
     return changed
 
 
-class Overwritable(Variable):
+class Overwritable(Part):
     """What changes a tensor in its own memory."""
 
     __slots__ = ()
@@ -42,90 +47,91 @@ class Overwritable(Variable):
         place, arrays = index.resolved(key, self.array.ndim)
         inplace.assign(self, place, arrays, value)
 
-    def add_(self, other: Any, *, alpha: float = 1) -> Tensor:
+    def add_(self, other: Any, *, alpha: float = 1) -> Self:
         """self ← self + alpha · other"""
         if alpha != 1 and inplace.accumulated(self, np.multiply, other, alpha, 1):
             return self
         return _change(self, e.add, other if alpha == 1 else other * alpha)
 
-    def sub_(self, other: Any, *, alpha: float = 1) -> Tensor:
+    def sub_(self, other: Any, *, alpha: float = 1) -> Self:
         """self ← self − alpha · other"""
         return _change(self, e.sub, other if alpha == 1 else other * alpha)
 
-    def div_(self, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    def div_(self, other: Any, *, rounding_mode: str | None = None) -> Self:
         """self ← self / other"""
         if rounding_mode is not None:
             return _change(self, inplace.copied, scale.div(self, other, rounding_mode=rounding_mode))
         return _change(self, e.true_divide, other)
 
-    def addcmul_(self, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
+    def addcmul_(self, tensor1: Any, tensor2: Any, *, value: float = 1) -> Self:
         """self ← self + value · tensor1 · tensor2"""
         if inplace.accumulated(self, np.multiply, tensor1, tensor2, value):
             return self
         product = tensor1 * tensor2
         return _change(self, e.add, product if value == 1 else product.mul_(value))
 
-    def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
+    def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: float = 1) -> Self:
         """self ← self + value · tensor1 / tensor2"""
         if inplace.accumulated(self, np.true_divide, tensor1, tensor2, value):
             return self
         quotient = tensor1 / tensor2
-        return _change(self, e.add, quotient if value == 1 else quotient.mul_(value))
+        return _change(self, e.add, quotient if value == 1 else quotient * value)
 
-    def lerp_(self, end: Any, weight: Any) -> Tensor:
+    def lerp_(self, end: Any, weight: Any) -> Self:
         """self ← self + weight · (end − self)"""
         if isinstance(weight, (int, float)) and inplace.accumulated(self, np.subtract, end, self, weight):
             return self
         step = end - self
         return _change(self, e.add, step.mul_(weight) if isinstance(weight, (int, float)) else step * weight)
 
-    def copy_(self, source: Any) -> Tensor:
+    def copy_(self, source: Any) -> Self:
         """self ← source, broadcast and converted"""
         return _change(self, inplace.copied, source)
 
-    def fill_(self, value: Any) -> Tensor:
+    def fill_(self, value: Any) -> Self:
         """self ← value everywhere"""
         return _change(self, inplace.copied, value)
 
-    def zero_(self) -> Tensor:
+    def zero_(self) -> Self:
         """self ← 0"""
         return _change(self, inplace.copied, 0)
 
-    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
+    def clamp_(self, min: Any = None, max: Any = None) -> Self:
         """self ← self kept within min and max"""
-        return _change(self, inplace.copied, self.clamp(min, max))
+        # of a clone, since the rule reads what is overwritten here
+        return _change(self, inplace.copied, self.clone().clamp(min, max))
 
     clip_ = clamp_
 
-    def masked_fill_(self, mask: Any, value: Any) -> Tensor:
+    def masked_fill_(self, mask: Any, value: Any) -> Self:
         """self ← value where the mask holds"""
         return _change(self, inplace.copied, self.masked_fill(mask, value))
 
-    def index_add_(self, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Tensor:
+    def index_add_(self, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Self:
         """self ← self with slices of source added at these places of an axis"""
         return _change(self, inplace.copied, self.index_add(dim, index, source, alpha=alpha))
 
-    def scatter_add_(self, dim: int, index: Any, src: Any) -> Tensor:
+    def scatter_add_(self, dim: int, index: Any, src: Any) -> Self:
         """self ← self with src added at index along an axis"""
         return _change(self, inplace.copied, self.scatter_add(dim, index, src))
 
-    def scatter_(self, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Tensor:
+    def scatter_(self, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Self:
         """self ← self with src written at index along an axis"""
         return _change(self, inplace.copied, self.scatter(dim, index, src, value=value))
 
-    def fill_diagonal_(self, value: float) -> Tensor:
+    def fill_diagonal_(self, value: float) -> Self:
         """self ← self with this value on the main diagonal"""
         self.diagonal().copy_(value)
         return self
 
-    def normal_(self, mean: float = 0, std: float = 1, *, generator: Any = None) -> Tensor:
+    def normal_(self, mean: float = 0, std: float = 1, *, generator: Any = None) -> Self:
         """self ← values of a normal distribution"""
         drawn = random.standard_normal(self.shape, self.dtype, generator)
         drawn *= std
         drawn += mean
         return _change(self, inplace.copied, wrap(drawn))
 
-    def uniform_(self, from_: float = 0, to: float = 1, *, generator: Any = None, **bounds: float) -> Tensor:
+    def uniform_(self, from_: float = 0, to: float = 1, *, generator: Any = None, **bounds: float) -> Self:
         """self ← uniform values of [from, to)"""
         low = bounds.get("from", from_)
         drawn = random.uniform(self.shape, self.dtype, generator)
@@ -133,7 +139,7 @@ class Overwritable(Variable):
         drawn += low
         return _change(self, inplace.copied, wrap(drawn))
 
-    def bernoulli_(self, p: float = 0.5, *, generator: Any = None) -> Tensor:
+    def bernoulli_(self, p: float = 0.5, *, generator: Any = None) -> Self:
         """self ← 1 with probability p, else 0"""
         return _change(self, inplace.copied, wrap(random.coins(p, self.shape, generator)))
 
@@ -149,24 +155,24 @@ class Overwritable(Variable):
     square_, sqrt_, rsqrt_ = _in_place(e.square), _in_place(e.sqrt), _in_place(e.rsqrt)
     reciprocal_, exp_, expm1_ = _in_place(e.reciprocal), _in_place(e.exp), _in_place(e.expm1)
     log_, log2_, log10_, log1p_ = _in_place(e.log), _in_place(e.log2), _in_place(e.log10), _in_place(e.log1p)
-    sin_, cos_, tan_ = _in_place(e.sin), _in_place(e.cos), _in_place(e.tan)
-    sinh_, cosh_, tanh_ = _in_place(e.sinh), _in_place(e.cosh), _in_place(e.tanh)
+    sin_, cos_, tan_ = _in_place(trig.sin), _in_place(trig.cos), _in_place(trig.tan)
+    sinh_, cosh_, tanh_ = _in_place(trig.sinh), _in_place(trig.cosh), _in_place(trig.tanh)
     floor_, ceil_, trunc_ = _in_place(e.floor), _in_place(e.ceil), _in_place(e.trunc)
     relu_, sigmoid_ = _in_place(activation.relu), _in_place(activation.sigmoid)
     maximum_, minimum_ = _in_place(e.maximum), _in_place(e.minimum)
 
-    def unsqueeze_(self, dim: int) -> Tensor:
+    def unsqueeze_(self, dim: int) -> Self:
         """self with a new axis of size 1"""
         return self._reshape_(self.unsqueeze(dim))
 
-    def squeeze_(self, dim: Any = None) -> Tensor:
+    def squeeze_(self, dim: Any = None) -> Self:
         """self without axes of size 1"""
         return self._reshape_(self.squeeze(dim))
 
-    def t_(self) -> Tensor:
+    def t_(self) -> Self:
         """self transposed"""
         return self._reshape_(self.t())
 
-    def _reshape_(self, view: Tensor) -> Tensor:
+    def _reshape_(self, view: Tensor) -> Self:
         self.array, self.node, self.source = view.array, view.node, None
         return self

@@ -20,6 +20,7 @@ from byhand.nn.utils import clip_grad_norm_
 from byhand.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from byhand.train import checkpoint
 from byhand.train.history import History
+from byhand.train.storage import flush_file
 
 if TYPE_CHECKING:
     import os
@@ -255,6 +256,9 @@ def not_finite(model: Module) -> list[str]:
 class Checkpointing(Callback):
     """Save everything at the end of each epoch and every `every_seconds` or `every_batches` in between.
 
+    The end of an epoch is passed over if `least_seconds` have not gone by since the last save, but for the last epoch:
+    waiting for the disk would otherwise be most of what a run with epochs of milliseconds does.
+
     Writes `checkpoint.json` with its tensors and `history.jsonl` in `folder`. Weights that are not finite are not
     saved, so that the last good checkpoint stays. `fit(..., out=folder)` makes one of these.
     """
@@ -265,11 +269,13 @@ class Checkpointing(Callback):
         every_seconds: float | None = 30.0,
         every_batches: int | None = None,
         every_epochs: int = 1,
+        least_seconds: float = 0.0,
     ) -> None:
         if every_epochs < 1 or (every_batches is not None and every_batches < 1):
             raise UsageError("Checkpointing: every_epochs and every_batches must be 1 or more")
         self.folder = Path(folder)
         self.every_seconds, self.every_batches, self.every_epochs = every_seconds, every_batches, every_epochs
+        self.least_seconds = least_seconds
 
     @property
     def history_path(self) -> Path:
@@ -293,12 +299,14 @@ class Checkpointing(Callback):
 
     def on_epoch_end(self, training: Training) -> None:
         training.history.append_to(self.history_path)
-        if training.epoch % self.every_epochs == 0 or training.epoch >= training.epochs or training.stopped:
+        due = training.epoch % self.every_epochs == 0 and time.monotonic() - self._saved >= self.least_seconds
+        if due or training.epoch >= training.epochs or training.stopped:
             self.save(training)
 
     def save(self, training: Training) -> None:
         """Save now, whatever the time."""
         if not not_finite(training.model):
+            flush_file(self.history_path)  # a checkpoint of five epochs needs five records, also after a power cut
             checkpoint.save(self.folder, training.state_dict())
         self._saved = time.monotonic()
 

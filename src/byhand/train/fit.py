@@ -90,16 +90,15 @@ def fit(
         default_generator.manual_seed(seed)
     loader = as_loader(train, model, batch_size, shuffle=True, name="train")
     validation = None if valid is None else as_loader(valid, model, batch_size, shuffle=False, name="valid")
-    is_class = loss is None or metrics is None
-    labels = is_class and has_labels(loader)
+    labels = (loss is None or metrics is None) and has_labels(loader)
     loss = loss or (CrossEntropyLoss() if labels else MSELoss())
     chosen = named(metrics) if metrics is not None else _default_metrics(loss, labels)
     optimizer = optimizer or Adam(model.parameters())
     run = None if out is None else Run.open(out, config or {"model": None, "description": repr(model)}, resume=resume)
-    saving = None if run is None else Checkpointing(run.path, save_every_seconds, save_every_batches)
     with ExitStack() as stack:
         bar = stack.enter_context(Progress()) if progress else None
-        hooks = _ordered(callbacks, scheduler, clip_norm, bar, saving)
+        own = [Checkpointing(run.path, save_every_seconds, save_every_batches, least_seconds=0.25)] if run else []
+        hooks = _ordered([*callbacks, *own], scheduler, clip_norm, bar)
         training = Training(model, loader, validation, loss, optimizer, epochs, chosen, hooks, config=config or {})
         saving = next((c for c in hooks if isinstance(c, Checkpointing)), None)
         if resume and saving is not None:
@@ -119,11 +118,7 @@ def _default_metrics(loss: Any, labels: bool) -> dict[str, Metric]:
 
 
 def _ordered(
-    callbacks: Sequence[Callback],
-    scheduler: Any,
-    clip_norm: float | None,
-    bar: Callback | None,
-    saving: Callback | None,
+    callbacks: Sequence[Callback], scheduler: Any, clip_norm: float | None, bar: Callback | None
 ) -> list[Callback]:
     """Saving comes last, so that a checkpoint holds what every other callback did at the same moment."""
     for callback in callbacks:
@@ -135,8 +130,8 @@ def _ordered(
     if scheduler is not None:
         hooks.append(scheduler if isinstance(scheduler, Scheduling) else Scheduling(scheduler))
     hooks += [c for c in callbacks if not isinstance(c, Checkpointing | TerminateOnNaN)]
-    hooks += [c for c in (bar,) if c is not None]
-    return hooks + [c for c in (*callbacks, saving) if isinstance(c, Checkpointing)]
+    hooks += [] if bar is None else [bar]
+    return hooks + [c for c in callbacks if isinstance(c, Checkpointing)]
 
 
 def _saving_interrupt(interrupt: Interrupt, saving: Checkpointing, training: Training) -> Callable[[], None]:

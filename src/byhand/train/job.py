@@ -64,7 +64,8 @@ class Job:
             data |= {"columns": list(split.train.columns), "target_name": split.train.target}
         config = {"byhand": version("byhand"), "data": data, "model": _model_config(split, recipe, path)}
         job = cls(Run(path, config), recipe, loaded=split)
-        job.build()
+        recipe.make_scheduling(recipe.make_optimizer(job.build()), 1)
+        recipe.make_loss(job.classification)
         job.run = Run.open(path, job._config_with_recipe())
         if "file" in config["model"]:
             job.run.keep_model_file(architecture.split_file_spec(recipe.model)[0])
@@ -136,23 +137,24 @@ class Job:
             callbacks.append(BestWeights())
             if recipe.patience is not None:
                 callbacks.append(EarlyStopping(recipe.patience))
-        fit(
-            model,
-            loader,
-            None if split.valid is None else DataLoader(split.valid, 1024),
-            recipe.make_loss(self.classification),
-            optimizer,
-            epochs=recipe.epochs,
-            metrics=self.metrics(),
-            scheduler=recipe.make_scheduling(optimizer, len(loader)),
-            clip_norm=recipe.clip_norm,
-            callbacks=callbacks,
-            out=self.run.path,
-            resume=True,
-            save_every_seconds=save_every_seconds,
-            config=self.run.config,
-            progress=progress,
-        )
+        with self.run.blamed():
+            fit(
+                model,
+                loader,
+                None if split.valid is None else DataLoader(split.valid, 1024),
+                recipe.make_loss(self.classification),
+                optimizer,
+                epochs=recipe.epochs,
+                metrics=self.metrics(),
+                scheduler=recipe.make_scheduling(optimizer, len(loader)),
+                clip_norm=recipe.clip_norm,
+                callbacks=callbacks,
+                out=self.run.path,
+                resume=True,
+                save_every_seconds=save_every_seconds,
+                config=self.run.config,
+                progress=progress,
+            )
         result: dict[str, Any] = {"samples": {name: len(part) for name, part in self.parts.items()}}
         if "test" in self.parts:
             result["test"] = self.evaluate(self.parts["test"], model)

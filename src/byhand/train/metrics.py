@@ -29,7 +29,8 @@ def predictions(logits: object, target: object | None = None) -> Array:
     if z.dtype.kind in "iub":
         return z.astype(np.int64, copy=False)
     if z.ndim >= 2 and z.shape[1] > 1 and (target is None or _array(target).shape != z.shape):
-        return z.argmax(1)
+        best: Array = z.argmax(1)
+        return best
     return (z > 0).astype(np.int64)
 
 
@@ -53,7 +54,7 @@ def accuracy(logits: object, target: object) -> float:
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1])
     0.5
     """
-    return Accuracy().of(logits, target)
+    return float(Accuracy().of(logits, target))
 
 
 def top_k_accuracy(logits: object, target: object, k: int = 5) -> float:
@@ -62,7 +63,7 @@ def top_k_accuracy(logits: object, target: object, k: int = 5) -> float:
     >>> top_k_accuracy([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1]], [1, 2], k=2)
     0.5
     """
-    return TopK(k).of(logits, target)
+    return float(TopK(k).of(logits, target))
 
 
 def confusion_matrix(logits: object, target: object, classes: int | None = None) -> Array:
@@ -83,7 +84,7 @@ def macro_f1(logits: object, target: object) -> float:
     >>> macro_f1([[0.1, 0.9], [0.8, 0.2]], [1, 0])
     1.0
     """
-    return MacroF1().of(logits, target)
+    return float(MacroF1().of(logits, target))
 
 
 def r2_score(prediction: object, target: object) -> float:
@@ -94,7 +95,7 @@ def r2_score(prediction: object, target: object) -> float:
     >>> r2_score([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
     1.0
     """
-    return R2().of(prediction, target)
+    return float(R2().of(prediction, target))
 
 
 class Metric:

@@ -64,7 +64,7 @@ class Recipe:
                 raise UsageError(f"{name} must be at least 0 and less than 1, got {value}")
         if self.epochs < 0 or self.batch_size < 1:
             raise UsageError(f"epochs and batch size must be positive, got {self.epochs} and {self.batch_size}")
-        if (self.valid_fraction or 0.0) + self.test_fraction >= 1:
+        if (0.1 if self.valid_fraction is None else self.valid_fraction) + self.test_fraction >= 1:
             raise UsageError("valid_fraction and test_fraction leave nothing to train on")
 
     def replace(self, **changes: Any) -> Recipe:

@@ -16,7 +16,7 @@ import contextlib
 import json
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,7 +145,7 @@ class Run:
             file, function = self._model_file(spec)
             home = self._original(spec).parent
             return architecture.from_file(file, function, shape, outputs, home=home)
-        options = {name: spec[name] for name in ("activation", "dropout", "init") if name in spec}
+        options: dict[str, Any] = {name: spec[name] for name in ("activation", "dropout", "init") if name in spec}
         if spec.get("standardize"):
             first, last = architecture.Standardize, architecture.Destandardize
             options["standardize"] = first.blank(shape) if example is None else first.like(example[0])
@@ -167,6 +167,19 @@ class Run:
             warnings.warn(f"{original} {what}; using the copy of it, {kept}", stacklevel=2)
             return kept, spec["function"]
         raise DataError(f"the model file {original} is missing, and so is its copy {kept}")
+
+    @contextlib.contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Add the line of the user's model file to an error that came through it."""
+        try:
+            yield
+        except Exception as error:
+            spec = self.config.get("model")
+            if isinstance(spec, dict) and "file" in spec:
+                line = architecture.own_line(error, self._model_file(spec)[0])
+                if line is not None:
+                    error.add_note(f"in {line}")
+            raise
 
     def model(self, model: Module | None = None) -> Module:
         """The trained model in eval mode; `model` is one to load the weights into, if the run cannot build its own."""

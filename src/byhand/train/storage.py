@@ -53,6 +53,15 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
+def flush_file(path: Path) -> None:
+    """Wait until what was written to a file is on the disk. Raises CheckpointError if it is full."""
+    try:
+        with open(path, "rb+") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise CheckpointError(f"could not save {path}: {error.strerror or error}") from error
+
+
 def flush_folder(folder: Path) -> None:
     """Make a rename in `folder` survive a power cut, where the platform can open folders."""
     if os.name != "posix":

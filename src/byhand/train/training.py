@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from byhand.core.errors import CheckpointError, DataError
 from byhand.core.generator import default_generator
 from byhand.core.tape import no_grad
@@ -97,8 +99,10 @@ class Training:
     def run(self) -> History:
         """Train until `epochs` are complete or a callback stops the run."""
         self._emit("on_train_begin")
-        while self.epoch < self.epochs and self.stopped is None:
-            self._run_epoch()
+        # NumPy's warnings about overflow say less than the error that `TerminateOnNaN` raises, and come before it
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            while self.epoch < self.epochs and self.stopped is None:
+                self._run_epoch()
         self._emit("on_train_end")
         self.model.eval()
         return self.history

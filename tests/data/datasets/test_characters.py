@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import byhand
@@ -41,6 +41,7 @@ def test_batches_are_read_whole_and_are_copies() -> None:
     assert [z.shape for z in data.fetch(np.array([0, 2]))] == [(2, 4), (2, 4)]
 
 
+@settings(deadline=None)
 @given(st.text(min_size=2, max_size=40))
 def test_decode_undoes_encode(letters: str) -> None:
     data = TextDataset(letters, 1)

@@ -72,7 +72,7 @@ def test_only_the_batches_that_are_there(tmp_path: Path) -> None:
 
 
 def test_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cifar10 .* was not found"):
+    with pytest.raises(DataError, match=r"cifar10 .* was not found"):
         cifar10(tmp_path, download=False)
     write(tmp_path, "binary")
     (tmp_path / "test_batch.bin").unlink()

@@ -59,7 +59,7 @@ def test_read_unpacks_and_says_what_is_damaged(tmp_path: Path) -> None:
     assert read(path) == b"plain"
     for damaged in (packed[:-20], packed[:12] + b"\xff\xff\xff" + packed[15:], packed[:-4] + b"\0\0\0\0"):
         path.write_bytes(damaged)
-        with pytest.raises(DataError, match="file is truncated or corrupt .* get it again"):
+        with pytest.raises(DataError, match=r"file is truncated or corrupt .* get it again"):
             read(path)
     with pytest.raises(DataError, match="cannot be read"):
         read(tmp_path)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import pickletools
+import tracemalloc
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from byhand.core.errors import DataError
+from byhand.data.datasets import pickled
 from byhand.data.datasets.pickled import read_pickle, unpickled
 
 # what Python 2.7 with NumPy 1.x writes for {'a': np.arange(3, dtype='<i4')}, with protocol 2
@@ -116,6 +119,40 @@ def test_arrays_that_lie_about_their_size() -> None:
         unpickled(lying, "x")
 
 
+@pytest.mark.parametrize("state", [{"a": 1}, (None, {"__defaults__": (1,)}), (None, {"make": len})])
+def test_what_a_name_leads_to_cannot_be_changed(state: Any) -> None:
+    before = pickled.NAMES["_codecs", "encode"].__defaults__
+    with contextlib.suppress(DataError):
+        unpickled(b"c_codecs\nencode\n" + pickle.dumps(state, 0).removesuffix(b".") + b"b.", "x")
+    encode = pickled.NAMES["_codecs", "encode"]
+    assert encode.__defaults__ == before
+    assert vars(encode) == {}
+
+
+def test_extensions_are_refused() -> None:
+    with pytest.raises(DataError, match="extension 7"):
+        unpickled(b"\x80\x02\x82\x07.", "x")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x02K\x05r\xff\xff\xff\x0f.",  # a memo index
+        b"\x80\x05\x96\0\0\0\x20\0\0\0\0abc.",  # the length of a bytearray, of bytes, of text
+        b"\x80\x04\x8e\0\0\0\x20\0\0\0\0abc.",
+        b"\x80\x04\x8d\0\0\0\x20\0\0\0\0abc.",
+    ],
+)
+def test_a_promised_size_reserves_no_memory(data: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(DataError):
+            assert unpickled(data, "x") == 5
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
 def test_nesting_without_end() -> None:
     loop: list[Any] = []
     loop.append(loop)
@@ -136,7 +173,7 @@ def test_damaged_pickles(data: bytes) -> None:
         unpickled(data, "x.pkl")
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_changed_byte_never_gets_past(data: st.DataObject) -> None:
     """Whatever one byte becomes: a plain value, or DataError; never another exception, never another class."""

@@ -12,7 +12,7 @@ import math
 import pickle
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,12 +125,28 @@ NAMES: dict[tuple[str, str], Any] = {
 }
 
 
-class _Reader(pickle.Unpickler):
+class _Reader(pickle._Unpickler):
+    """Python's own reader in Python: the one in C reserves whatever memory a damaged memo index asks for."""
+
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
+    read: Any
+    append: Any
+
+    def load_bytearray8(self) -> None:
+        size = int.from_bytes(self.read(8), "little")
+        self.append(bytearray(self.read(size)))  # the inherited one reserves the promised size before it reads
+
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
+
     def find_class(self, module: str, name: str) -> Any:
-        try:
-            return NAMES[module, name]
-        except KeyError:
-            raise _RefusedError(f"it asks for {module}.{name}") from None
+        make = NAMES.get((module, name))
+        if make is None:
+            raise _RefusedError(f"it asks for {module}.{name}")
+        # a function of its own each time: a pickle may set attributes of what it is given
+        return lambda *arguments: make(*arguments)
+
+    def get_extension(self, code: int) -> Any:
+        raise _RefusedError(f"it asks for extension {code}")
 
 
 def _resolved(value: Any, seen: dict[int, Any], depth: int = 0) -> Any:

@@ -145,7 +145,7 @@ def load(name: str, *, valid: float | None = None, test: float = 0.2, **options:
     >>> import byhand
     >>> digits = byhand.data.datasets.load("digits")
     >>> len(digits.train), len(digits.valid), len(digits.test), digits.shape, digits.classes
-    (1259, 179, 359, (1, 8, 8), 10)
+    (1258, 180, 359, (1, 8, 8), 10)
     """
     for share in (test, valid):
         if share is not None and not 0 <= share < 1:

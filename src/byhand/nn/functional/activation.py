@@ -9,8 +9,8 @@ from typing import Any
 
 from byhand.core.errors import DomainError, ShapeError, UsageError
 from byhand.ops import activation as ops
-from byhand.ops import elementwise as e
 from byhand.ops import random
+from byhand.ops import trigonometry as trig
 from byhand.ops.axes import one
 from byhand.ops.inplace import change
 from byhand.ops.reduce import max_over
@@ -34,7 +34,7 @@ def sigmoid(input: Tensor) -> Tensor:
 
 def tanh(input: Tensor) -> Tensor:
     """(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ), elementwise."""
-    return e.tanh(input)
+    return trig.tanh(input)
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -59,7 +59,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """
     count, shape = weight.array.size, input.shape
     if weight.ndim > 1 or (count != 1 and count != (shape[1] if len(shape) > 1 else 1)):
-        raise ShapeError(f"prelu: {weight.shape} slopes for an input of shape {shape}; expected 1, or the size of axis 1")
+        raise ShapeError(f"prelu: {count} slopes for an input of shape {shape}; expected 1, or the size of axis 1")
     if count > 1 and len(shape) > 2:
         weight = reshaped(weight, shape=(count, *(1,) * (len(shape) - 2)))
     return ops.prelu(input, weight if count > 1 or shape else reshaped(weight, shape=()))
@@ -198,7 +198,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def tanhshrink(input: Tensor) -> Tensor:
     """x − tanh x."""
-    return input - e.tanh(input)
+    return input - trig.tanh(input)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:

@@ -34,10 +34,10 @@ def batch_norm(
     """
     shape = input.shape
     channels = shape[1] if len(shape) > 1 else None
-    for name, values in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+    for values in (running_mean, running_var, weight, bias):
         if channels is None or (values is not None and values.array.shape != (channels,)):
-            given = "" if channels is None or values is None else f", but {name} has shape {values.shape}"
-            raise ShapeError(f"batch_norm takes (N, C, …) and statistics of C channels; input has shape {shape}{given}")
+            given = "" if values is None else f" and one of the statistics or parameters {values.shape}"
+            raise ShapeError(f"batch_norm: the input has shape {shape}{given}; expected (N, C, …) and (C)")
     if len(shape) > 2:
         tail = (1,) * (len(shape) - 2)
         weight, bias = (None if t is None else reshaped(t, shape=(*t.shape, *tail)) for t in (weight, bias))

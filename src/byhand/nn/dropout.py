@@ -1,0 +1,37 @@
+"""Layers that drop values at random while training. Called by users."""
+
+from __future__ import annotations
+
+from byhand.nn import functional as F
+from byhand.nn.functional.dropout import check_probability
+from byhand.nn.module import Module
+from byhand.tensor import Tensor
+
+
+class _Dropout(Module):
+    """A probability, checked once."""
+
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        super().__init__()
+        check_probability(p, self._get_name())
+        self.p, self.inplace = p, inplace
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout(_Dropout):
+    """While training: each value becomes 0 with probability p, the others are divided by 1 − p. Else: the input.
+
+    Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting, 2014.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout(input, self.p, self.training, self.inplace)
+
+
+class AlphaDropout(_Dropout):
+    """Dropout behind `SELU`: it keeps mean 0 and variance 1. Klambauer et al., 2017."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.alpha_dropout(input, self.p, self.training, self.inplace)
