@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-from byhand import autograd
+from byhand import autograd, nn
 from byhand.core import errors
 from byhand.core.dtypes import (
     bool, device, double, finfo, float, float16, float32, float64, get_default_dtype, half, iinfo, int, int8, int16,
@@ -44,9 +44,9 @@ from byhand.ops.reduce import (
 from byhand.ops.scale import add, addcdiv, addcmul, div, lerp, sub
 from byhand.ops.scan import cummax, cummin, cumprod, cumsum, diff
 from byhand.ops.shape import (
-    broadcast_tensors, broadcast_to, cat, chunk, concat, concatenate, diag, diag_embed, diagonal, flatten, flip, fliplr,
-    flipud, hstack, meshgrid, moveaxis, movedim, narrow, permute, reshape, roll, rot90, split, squeeze, stack, swapaxes,
-    swapdims, t, tile, trace, transpose, tril, triu, unbind, unflatten, unsqueeze, vstack,
+    broadcast_tensors, broadcast_to, cat, chunk, concat, concatenate, flatten, flip, fliplr, flipud, hstack, meshgrid,
+    moveaxis, movedim, narrow, permute, reshape, roll, rot90, split, squeeze, stack, swapaxes, swapdims, t, tile,
+    transpose, unbind, unflatten, unsqueeze, vstack,
 )  # fmt: skip
 from byhand.ops.sort import (
     argsort, bincount, histc, kthvalue, max, median, min, quantile, searchsorted, sort, topk, unique,
@@ -55,6 +55,7 @@ from byhand.ops.special import erf, erfc
 from byhand.ops.trigonometry import (
     acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, hypot, sin, sinh, tan, tanh,
 )  # fmt: skip
+from byhand.ops.triangle import diag, diag_embed, diagonal, trace, tril, triu
 from byhand.tensor import Tensor
 
 absolute, negative, multiply, divide, subtract, fix = abs, neg, mul, div, sub, trunc
@@ -83,14 +84,14 @@ __all__ = [
     "log2", "log_softmax", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logspace",
     "logsumexp", "long", "lt", "manual_seed", "masked_fill", "masked_select", "matmul", "max", "maximum", "mean",
     "median", "meshgrid", "min", "minimum", "mm", "moveaxis", "movedim", "mul", "multinomial", "multiply", "mv", "nan",
-    "nan_to_num", "narrow", "ne", "neg", "negative", "newaxis", "no_grad", "nonzero", "norm", "normal", "not_equal",
-    "numel", "ones", "ones_like", "outer", "permute", "pi", "pow", "prod", "quantile", "rand", "rand_like", "randint",
-    "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu", "remainder", "repeat_interleave",
-    "reshape", "roll", "rot90", "round", "row_stack", "rsqrt", "scalar_tensor", "scatter", "scatter_add",
-    "searchsorted", "set_default_dtype", "set_grad_enabled", "short", "sigmoid", "sign", "sin", "sinh", "softmax",
-    "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "std_mean", "sub", "subtract", "sum", "swapaxes",
-    "swapdims", "t", "take", "take_along_dim", "tan", "tanh", "tensor", "tensordot", "tile", "topk", "trace",
-    "transpose", "tril", "tril_indices", "triu", "triu_indices", "true_divide", "trunc", "uint16", "uint32", "uint64",
-    "uint8", "unbind", "unflatten", "unique", "unsqueeze", "var", "var_mean", "vstack", "where", "xlogy", "zeros",
-    "zeros_like",
+    "nan_to_num", "narrow", "ne", "neg", "negative", "newaxis", "nn", "no_grad", "nonzero", "norm", "normal",
+    "not_equal", "numel", "ones", "ones_like", "outer", "permute", "pi", "pow", "prod", "quantile", "rand", "rand_like",
+    "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu", "remainder",
+    "repeat_interleave", "reshape", "roll", "rot90", "round", "row_stack", "rsqrt", "scalar_tensor", "scatter",
+    "scatter_add", "searchsorted", "set_default_dtype", "set_grad_enabled", "short", "sigmoid", "sign", "sin", "sinh",
+    "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "std_mean", "sub", "subtract", "sum",
+    "swapaxes", "swapdims", "t", "take", "take_along_dim", "tan", "tanh", "tensor", "tensordot", "tile", "topk",
+    "trace", "transpose", "tril", "tril_indices", "triu", "triu_indices", "true_divide", "trunc", "uint16", "uint32",
+    "uint64", "uint8", "unbind", "unflatten", "unique", "unsqueeze", "var", "var_mean", "vstack", "where", "xlogy",
+    "zeros", "zeros_like",
 ]  # fmt: skip

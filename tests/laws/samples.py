@@ -17,7 +17,7 @@ import numpy as np
 from byhand.ops import activation as a
 from byhand.ops import compare as c
 from byhand.ops import elementwise as e
-from byhand.ops import index, inplace, linalg, loss, reduce, scan, shape, sort, special, views
+from byhand.ops import index, inplace, linalg, loss, normalization, reduce, scan, shape, sort, special, triangle, views
 from byhand.ops import trigonometry as t
 from byhand.ops import trigonometry as trig
 from byhand.ops.index import SLOT
@@ -33,13 +33,14 @@ class Sample:
     operands: tuple[Any, ...]
     reference: Callable[..., Any] | None = None
     attrs: dict[str, Any] = field(default_factory=dict)
+    compose: Callable[..., Any] | None = None  # how the op is called, if some operands are computed from others
 
     @property
     def op(self) -> Any:
         return self.function.op  # type: ignore[attr-defined]
 
     def call(self, *operands: Any) -> Any:
-        return self.function(*operands, **self.attrs)
+        return (self.compose or self.function)(*operands, **self.attrs)
 
     @property
     def floats(self) -> list[int]:
@@ -50,8 +51,8 @@ class Sample:
         ]  # fmt: skip
 
 
-def sample(function: Any, *operands: Any, reference: Any = None, **attrs: Any) -> Sample:
-    return Sample(function, operands, reference, attrs)
+def sample(function: Any, *operands: Any, reference: Any = None, compose: Any = None, **attrs: Any) -> Sample:
+    return Sample(function, operands, reference, attrs, compose)
 
 
 def spread(*shape_: int, low: float = -1.87, high: float = 1.93) -> np.ndarray:
@@ -218,6 +219,7 @@ COMPARISON = [
 ACTIVATIONS = [
     sample(a.relu, X, reference=each(lambda x: max(x, 0.0))),
     sample(a.leaky, X, slope=0.1, reference=each(lambda x, slope: x if x > 0 else slope * x)),
+    sample(a.prelu, X, Y, reference=each(lambda x, w: x if x > 0 else w * x)),
     sample(a.sigmoid, X, reference=each(sigma)),
     sample(a.logsigmoid, X, reference=each(lambda x: math.log(sigma(x)))),
     sample(
@@ -313,8 +315,8 @@ VIEWS = [
 MOVES = [
     sample(shape.flipped, CUBE, axis=(0, 2), reference=lambda x, axis: x[::-1, :, ::-1]),
     sample(shape.rolled, CUBE, shift=(1, -2), axis=(0, 2), reference=lambda x, **_: x[[1, 0]][:, :, [2, 3, 0, 1]]),
-    sample(shape.lower, MATRIX, diagonal=-1, reference=lambda x, diagonal: x * (np.indices(x.shape)[0] > np.indices(x.shape)[1])),
-    sample(shape.upper, MATRIX, diagonal=1, reference=lambda x, diagonal: x * (np.indices(x.shape)[0] < np.indices(x.shape)[1])),
+    sample(triangle.lower, MATRIX, diagonal=-1, reference=lambda x, diagonal: x * (np.indices(x.shape)[0] > np.indices(x.shape)[1])),
+    sample(triangle.upper, MATRIX, diagonal=1, reference=lambda x, diagonal: x * (np.indices(x.shape)[0] < np.indices(x.shape)[1])),
     sample(shape.joined, MATRIX, SQUARE, SQUARE, axis=1, reference=lambda *xs, axis: np.hstack(xs)),
     sample(index.indexed, MATRIX, ROWS, index=(SLOT,), reference=lambda x, i, index: np.take(x, i, 0)),
     sample(index.indexed, X, MASK, index=(SLOT,), reference=lambda x, m, index: np.compress(m.ravel(), x)),
@@ -348,6 +350,26 @@ MOVES = [
     sample(inplace.copied, X, Y, reference=lambda x, y: np.stack([y, y])),
 ]  # fmt: skip
 
+def statistics_first(x: Any, weight: Any, bias: Any, axes: Any, eps: float) -> Any:
+    """The normalisation of x by its own statistics, as the layers call it."""
+    center, _, rate = normalization.statistics(getattr(x, "array", x), axes, eps)
+    return normalization.normalized(x, weight, bias, center, rate, axes=axes, eps=eps)
+
+
+def standardized(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, axes: Any, eps: float) -> np.ndarray:
+    return (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + eps) * weight + bias
+
+
+NORMALIZATIONS = [
+    sample(
+        normalization.normalized, C, weight, bias, axes=axes, eps=0.1, reference=standardized, compose=statistics_first
+    )
+    for C, weight, bias, axes in [
+        (MATRIX, spread(4), spread(4), (0,)), (CUBE, spread(4), spread(4), (2,)),
+        (CUBE, spread(3, 1), spread(3, 1), (0, 2)),
+    ]
+]  # fmt: skip
+
 PRODUCTS = [
     *[
         sample(linalg.matmul, x, y, reference=lambda x, y, s=s: np.einsum(s, x, y))
@@ -371,6 +393,24 @@ PRODUCTS = [
         loss.mean_cross_entropy, X, np.array([2, 0]),
         reference=lambda x, t: -np.mean(np.log(np.exp(x)[range(2), t] / np.exp(x).sum(1))),
     ),
+    sample(loss.picked, X, np.array([2, 0]), reference=lambda x, k: np.array([x[0, 2], x[1, 0]])),
+    sample(loss.planted, Y, ROWS, classes=4, reference=lambda x, k, classes: np.eye(4)[k] * x[:, None]),
+    sample(loss.compared, X, np.array([2, 0]), reference=lambda x, k: x - np.take_along_axis(x, k[:, None], 1)),
+    sample(loss.balanced, X, np.array([2, 0]), reference=lambda x, k: x - np.eye(3)[k] * x.sum(1, keepdims=True)),
+    *[
+        sample(
+            loss.hinge, X, np.array([2, 0]), margin=0.7, power=power,
+            reference=lambda x, k, margin, power: np.array([
+                sum(max(0.0, margin - row[i] + v) ** power for j, v in enumerate(row) if j != i) / 3
+                for row, i in zip(x.tolist(), k, strict=True)
+            ]),
+        )
+        for power in (1, 2)
+    ],
+    sample(
+        loss.bernoulli_loss, spread(2, 3, low=0.1, high=0.8), spread(2, 3, low=0.2, high=0.9),
+        reference=each(lambda x, t: -t * math.log(x) - (1 - t) * math.log(1 - x)),
+    ),
     sample(loss.less_one_hot, X, np.array([2, 0]), reference=lambda p, t: p - np.eye(3)[t]),
     sample(
         loss.sigmoid_cross_entropy, X, spread(2, 3, low=0.1, high=0.9),
@@ -385,7 +425,7 @@ PRODUCTS = [
 SAMPLES: list[Sample] = list(
     itertools.chain(
         ARITHMETIC, EXPONENTIALS, TRIGONOMETRY, ROUNDING, SELECTION, COMPARISON, ACTIVATIONS, REDUCTIONS, VIEWS, MOVES,
-        PRODUCTS,
+        NORMALIZATIONS, PRODUCTS,
     )
 )  # fmt: skip
 

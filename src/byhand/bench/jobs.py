@@ -11,23 +11,24 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
+from byhand import nn, optim
 from byhand.bench.tables import Row, Table, duration
 from byhand.core.errors import ByhandError, DataError
+from byhand.core.generator import manual_seed
+from byhand.core.tape import no_grad
+from byhand.data import DataLoader, TensorDataset, datasets
+from byhand.optim.lr_scheduler import ExponentialLR
 
 TRAIN_ACCURACY, TRAIN_SECONDS = 0.975, 20
 MNIST_ACCURACY, MNIST_EPOCHS = 0.94, 10
 LOGISTIC_ACCURACY, FLOWER_ACCURACY, FLOWER_STEPS = 0.47, 0.90, 10_000
 
-Package = Any
-
 
 def measure(rounds: int, quick: bool) -> Table:
     """The three jobs; `quick` leaves MNIST out."""
-    byhand: Package = import_module("byhand")
-    rows = [train_row(), *([] if quick else mnist_rows(byhand)), *flower_rows(byhand)]
+    rows = [train_row(), *([] if quick else mnist_rows()), *flower_rows()]
     notes = [
         f"MNIST: 784-30-10 ReLU, batch 50, 50,000 to train on, 10,000 to validate, best of {MNIST_EPOCHS} epochs.",
         "Plain recipe: every weight and bias standard-normal, SGD, lr 0.5.",
@@ -54,19 +55,19 @@ def train_row() -> Row:
     return Row("byhand train (digits), test accuracy", f"{accuracy:.2%} in {duration(seconds)}", must, reached=reached)
 
 
-def mnist_rows(byhand: Package) -> list[Row]:
+def mnist_rows() -> list[Row]:
     """The plain recipe beside a good one; one row that says so where the files are not at hand."""
     must = f"≥ {MNIST_ACCURACY:.0%}"
     try:
-        train, _ = byhand.data.datasets.mnist(download=False)
+        train, _ = datasets.mnist(download=False)
     except DataError:
         missing = "no MNIST files in $BYHAND_DATA or the cache; `byhand datasets` says how to get them"
         return [Row("784-30-10 on MNIST", missing, must)]
     images, labels = train.tensors
     halves = (images[:50_000], labels[:50_000]), (images[50_000:], labels[50_000:])
-    fit, valid = (byhand.data.TensorDataset(*tensors) for tensors in halves)
-    plain, plain_seconds = mnist_accuracy(byhand, fit, valid, standard_normal, decay=1.0)
-    good, good_seconds = mnist_accuracy(byhand, fit, valid, he, decay=0.75)
+    fit, valid = (TensorDataset(*tensors) for tensors in halves)
+    plain, plain_seconds = mnist_accuracy(fit, valid, standard_normal, decay=1.0)
+    good, good_seconds = mnist_accuracy(fit, valid, he, decay=0.75)
     return [
         Row("784-30-10 on MNIST, plain recipe", f"{plain:.2%} in {duration(plain_seconds)}"),
         Row(
@@ -78,31 +79,28 @@ def mnist_rows(byhand: Package) -> list[Row]:
     ]
 
 
-def standard_normal(byhand: Package, layer: Any) -> None:
+def standard_normal(layer: Any) -> None:
     """Every weight and bias drawn from N(0, 1)."""
-    byhand.nn.init.normal_(layer.weight)
-    byhand.nn.init.normal_(layer.bias)
+    nn.init.normal_(layer.weight)
+    nn.init.normal_(layer.bias)
 
 
-def he(byhand: Package, layer: Any) -> None:
+def he(layer: Any) -> None:
     """Weights from N(0, 2 / inputs) (He et al., 2015), biases zero."""
-    byhand.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    byhand.nn.init.zeros_(layer.bias)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    nn.init.zeros_(layer.bias)
 
 
-def mnist_accuracy(
-    byhand: Package, train: Any, valid: Any, initialise: Callable[[Package, Any], None], decay: float
-) -> tuple[float, float]:
+def mnist_accuracy(train: Any, valid: Any, initialise: Callable[[Any], None], decay: float) -> tuple[float, float]:
     """Best validation accuracy within the epochs, and the seconds they took."""
-    nn, optim = byhand.nn, byhand.optim
-    byhand.manual_seed(0)
+    manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 30), nn.ReLU(), nn.Linear(30, 10))
     for layer in (model[1], model[3]):
-        initialise(byhand, layer)
+        initialise(layer)
     optimizer = optim.SGD(model.parameters(), lr=0.5)
-    schedule = optim.lr_scheduler.ExponentialLR(optimizer, gamma=decay)
+    schedule = ExponentialLR(optimizer, gamma=decay)
     loss_function = nn.CrossEntropyLoss()
-    loader = byhand.data.DataLoader(train, batch_size=50, shuffle=True)
+    loader = DataLoader(train, batch_size=50, shuffle=True)
     best, begin = 0.0, time.perf_counter()
     for _ in range(MNIST_EPOCHS):
         for images, labels in loader:
@@ -110,17 +108,16 @@ def mnist_accuracy(
             loss_function(model(images), labels).backward()
             optimizer.step()
         schedule.step()
-        best = max(best, accuracy(byhand, model, *valid.tensors))
+        best = max(best, accuracy(model, *valid.tensors))
     return best, time.perf_counter() - begin
 
 
-def flower_rows(byhand: Package) -> list[Row]:
+def flower_rows() -> list[Row]:
     """Logistic regression, which cannot bend, and one hidden layer of four tanh units."""
-    nn = byhand.nn
-    points, labels = byhand.data.datasets.planar_flower(seed=1).tensors
-    byhand.manual_seed(0)
-    straight = flower_accuracy(byhand, nn.Linear(2, 2), points, labels)
-    bent = flower_accuracy(byhand, nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2)), points, labels)
+    points, labels = datasets.planar_flower(seed=1).tensors
+    manual_seed(0)
+    straight = flower_accuracy(nn.Linear(2, 2), points, labels)
+    bent = flower_accuracy(nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2)), points, labels)
     figure = f"{LOGISTIC_ACCURACY:.0%}"
     return [
         Row("planar_flower, logistic regression", f"{straight:.2%}", figure, reached=f"{straight:.0%}" == figure),
@@ -128,18 +125,18 @@ def flower_rows(byhand: Package) -> list[Row]:
     ]
 
 
-def flower_accuracy(byhand: Package, model: Any, points: Any, labels: Any) -> float:
+def flower_accuracy(model: Any, points: Any, labels: Any) -> float:
     """Accuracy on the points after full-batch gradient descent with the courses' rate of 1.2."""
-    optimizer = byhand.optim.SGD(model.parameters(), lr=1.2)
-    loss_function = byhand.nn.CrossEntropyLoss()
+    optimizer = optim.SGD(model.parameters(), lr=1.2)
+    loss_function = nn.CrossEntropyLoss()
     for _ in range(FLOWER_STEPS):
         optimizer.zero_grad()
         loss_function(model(points), labels).backward()
         optimizer.step()
-    return accuracy(byhand, model, points, labels)
+    return accuracy(model, points, labels)
 
 
-def accuracy(byhand: Package, model: Any, x: Any, labels: Any) -> float:
+def accuracy(model: Any, x: Any, labels: Any) -> float:
     """The share of x whose largest score is the label's."""
-    with byhand.no_grad():
+    with no_grad():
         return float((model(x).numpy().argmax(axis=1) == labels.numpy()).mean())

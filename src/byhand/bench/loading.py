@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from byhand.bench.networks import has_pytorch
+from byhand.bench.networks import has_pytorch, whole_package
 from byhand.bench.tables import NO_PYTORCH, Row, Table, duration
 from byhand.bench.timing import take_turns
 
@@ -51,10 +50,9 @@ def made_up_mnist(samples: int) -> tuple[Any, Any]:
 
 def one_pass(name: str, images: Any, labels: Any) -> Callable[[], int]:
     """A shuffled pass in the package called `name`; the same code for byhand and torch. Returns the samples seen."""
-    package: Any = import_module(name)
-    data: Any = import_module(f"{name}.utils.data")
-    dataset = data.TensorDataset(package.from_numpy(images), package.from_numpy(labels))
-    loader = data.DataLoader(dataset, batch_size=BATCH, shuffle=True)
+    package = whole_package(name)
+    dataset = package.utils.data.TensorDataset(package.from_numpy(images), package.from_numpy(labels))
+    loader = package.utils.data.DataLoader(dataset, batch_size=BATCH, shuffle=True)
 
     def run() -> int:
         seen = 0

@@ -93,7 +93,7 @@ def build(package: Any, network: Network) -> tuple[Any, Any, Any]:
 
 def library_step(name: str, network: Network, dtype: DTypeLike = np.float32) -> Step:
     """The training step in the package called `name` ("byhand" or "torch"), in eager mode, from the same weights."""
-    package: Any = import_module(name)
+    package = whole_package(name)
     model, loss_function, optimizer = build(package, network)
     if np.dtype(dtype) == np.float64:
         model.double()
@@ -108,6 +108,13 @@ def library_step(name: str, network: Network, dtype: DTypeLike = np.float32) -> 
         return loss
 
     return step
+
+
+def whole_package(name: str) -> Any:
+    """The package called `name`, "byhand" or "torch", with the submodules that a training script uses."""
+    for part in ("nn", "optim", "utils.data"):
+        import_module(f"{name}.{part}")
+    return import_module(name)
 
 
 def _load(package: Any, model: Any, weights: Sequence[Floats]) -> None:

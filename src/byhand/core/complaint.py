@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from byhand.core.errors import ByhandError, DomainError, DtypeError, ShapeError
+from byhand.core.errors import ByhandError, DomainError, DtypeError, ShapeError, UsageError
 
 if TYPE_CHECKING:
     from byhand.core.op import Op
@@ -26,6 +26,11 @@ def explain(op: Op, error: Exception, operands: tuple[Any, ...], attrs: dict[str
     if not isinstance(error, ValueError):
         error.add_note(f"in {op.name} of {_listing(arrays, _shape)}")
         return error
+    if "read-only" in str(error):
+        return UsageError(
+            f"{op.name} cannot write into this tensor of shape {_shape(arrays[0])}: it is an expanded view, where one value "
+            "in memory stands at several places, or wraps a read-only array; write into a clone()"
+        )
     message = f"{op.name} got {_listing(arrays, _shape)}"
     if attrs:
         message += f" with {', '.join(f'{k}={v!r}' for k, v in attrs.items())}"

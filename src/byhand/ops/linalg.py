@@ -124,6 +124,8 @@ def outer(x: Any, vec2: Any) -> Tensor:
 
 def inner(x: Any, other: Any) -> Tensor:
     """Σ over the last axes of both."""
+    if not (x.ndim and other.ndim):
+        return e.mul(x, other)
     return matmul(x, other) if other.ndim < 2 else tensordot(x, other, ([-1], [-1]))
 
 

@@ -79,6 +79,9 @@ def balanced(x: Array, target: Array) -> Array:
     return out
 
 
+BOUND = 9.999999960041972e-13  # of x (1 − x), so that the slope at 0 and 1 is finite: PyTorch's 1e-12, in float32
+
+
 @op(ELEMENTWISE, name="binary_cross_entropy")
 def bernoulli_loss(x: Array, target: Array) -> Array:
     """−t ln x − (1 − t) ln(1 − x), with logarithms not below −100"""
@@ -116,8 +119,7 @@ derive(compared, x=lambda g, target: balanced(g, target))
 derive(balanced, x=lambda g, target: compared(g, target))
 derive(
     bernoulli_loss,
-    # the bound keeps the slope finite where x is exactly 0 or 1
-    x=lambda g, x, target: g * (x - target) / e.clip(x * (1 - x), low=1e-12, high=None),
+    x=lambda g, x, target: g * (x - target) / e.clip(x * (1 - x), low=BOUND, high=None),
     target=lambda g, x: g * (e.clip(e.log1p(-x), low=-100, high=None) - e.clip(e.log(x), low=-100, high=None)),
 )
 derive(

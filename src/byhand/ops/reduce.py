@@ -270,12 +270,12 @@ def logsumexp_over(x: Array, *, axis: Axes, keepdims: bool) -> Array:
     return out if keepdims else out.squeeze(axis)
 
 
-derive(
-    logsumexp_over,
-    x=lambda g, x, out, axis, keepdims: (
-        kept(g, x.shape, axis, keepdims) * e.exp(x - kept(out, x.shape, axis, keepdims))
-    ),
-)
+def _shares(g: Any, x: Any, out: Any, axis: Axes, keepdims: bool) -> Any:
+    total = e.select(out == -np.inf, 0, out)  # where all x are −∞ their shares are 0, not −∞ − (−∞)
+    return kept(g, x.shape, axis, keepdims) * e.exp(x - kept(total, x.shape, axis, keepdims))
+
+
+derive(logsumexp_over, x=_shares)
 
 
 def logsumexp(x: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, keepdims: Any = None) -> Tensor:

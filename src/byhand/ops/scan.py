@@ -12,7 +12,7 @@ from byhand.core.variable import Array
 from byhand.ops import elementwise as e
 from byhand.ops.axes import either, one
 from byhand.ops.index import gathered
-from byhand.ops.reduce import sum_over
+from byhand.ops.reduce import prod_over, sum_over
 from byhand.ops.shape import flipped, unsqueeze
 
 if TYPE_CHECKING:
@@ -52,6 +52,14 @@ derive(running_sum, x=lambda g, axis: reversed_sum(g, axis))
 derive(running_product, x=_product_rule)
 
 
+def _scanned(scan: Any, whole: Any, x: Any, dim: int | None, dtype: Any, name: str) -> Tensor:
+    axis = one(0 if dim is None and x.ndim < 2 else dim, x.ndim, name)
+    x = x if dtype is None else e.cast(x, dtype=np.dtype(dtype))
+    # NumPy makes a vector of a scalar's running sum
+    result: Tensor = scan(x, axis=axis) if x.ndim else whole(x, axis=(), keepdims=False)
+    return result
+
+
 def cumsum(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Tensor:
     """out_i = Σ_{j ≤ i} x_j along an axis.
 
@@ -59,14 +67,12 @@ def cumsum(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | Non
     >>> byhand.cumsum(byhand.tensor([1, 2, 3]), 0)
     tensor([1, 3, 6])
     """
-    x = x if dtype is None else e.cast(x, dtype=np.dtype(dtype))
-    return running_sum(x, axis=one(either(dim, axis, "dim and axis", 0), x.ndim, "cumsum"))
+    return _scanned(running_sum, sum_over, x, either(dim, axis, "dim and axis"), dtype, "cumsum")
 
 
 def cumprod(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Tensor:
     """out_i = Π_{j ≤ i} x_j along an axis; the gradient is right also where factors are 0."""
-    x = x if dtype is None else e.cast(x, dtype=np.dtype(dtype))
-    return running_product(x, axis=one(either(dim, axis, "dim and axis", 0), x.ndim, "cumprod"))
+    return _scanned(running_product, prod_over, x, either(dim, axis, "dim and axis"), dtype, "cumprod")
 
 
 class Running(NamedTuple):

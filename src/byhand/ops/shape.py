@@ -15,7 +15,7 @@ from byhand.core.errors import ShapeError, UsageError
 from byhand.core.op import MOVE, derive, op
 from byhand.core.variable import Array
 from byhand.ops.axes import completed, either, many, one, shape_of
-from byhand.ops.views import diagonal_of, diagonal_scattered, expanded, narrowed, padded, permuted, reshaped
+from byhand.ops.views import expanded, narrowed, padded, permuted, reshaped
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
@@ -31,18 +31,6 @@ def flipped(x: Array, *, axis: tuple[int, ...]) -> Array:
 def rolled(x: Array, *, shift: tuple[int, ...], axis: tuple[int, ...]) -> Array:
     """x shifted along the axes; what falls off the end comes in at the front"""
     return np.roll(x, shift, axis)
-
-
-@op(MOVE, name="tril", onnx="Trilu")
-def lower(x: Array, *, diagonal: int) -> Array:
-    """The lower triangle, zeros above"""
-    return np.tril(x, diagonal)
-
-
-@op(MOVE, name="triu", onnx="Trilu")
-def upper(x: Array, *, diagonal: int) -> Array:
-    """The upper triangle, zeros below"""
-    return np.triu(x, diagonal)
 
 
 @op(MOVE, name="cat", onnx="Concat")
@@ -64,8 +52,6 @@ def _segment(g: Any, i: int, xs: Any, axis: int) -> Any:
 
 derive(flipped, x=lambda g, axis: flipped(g, axis=axis))
 derive(rolled, x=lambda g, shift, axis: rolled(g, shift=tuple(-s for s in shift), axis=axis))
-derive(lower, x=lambda g, diagonal: lower(g, diagonal=diagonal))
-derive(upper, x=lambda g, diagonal: upper(g, diagonal=diagonal))
 derive(joined, xs=_segment)
 derive(compact, x=lambda g: g)
 
@@ -205,46 +191,6 @@ def rot90(x: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     return flipped(transpose(x, a, b), axis=(a,)) if k % 4 == 1 else transpose(flipped(x, axis=(a,)), a, b)
 
 
-# triangles and diagonals
-
-
-def tril(x: Any, diagonal: int = 0) -> Tensor:
-    """The lower triangle up to a diagonal, zeros above."""
-    return lower(x, diagonal=diagonal)
-
-
-def triu(x: Any, diagonal: int = 0) -> Tensor:
-    """The upper triangle from a diagonal, zeros below."""
-    return upper(x, diagonal=diagonal)
-
-
-def diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The diagonal of two axes, as the last axis; a view."""
-    return diagonal_of(x, offset=offset, axis1=one(dim1, x.ndim, "diagonal"), axis2=one(dim2, x.ndim, "diagonal"))
-
-
-def diag(x: Any, diagonal: int = 0) -> Tensor:
-    """The diagonal of a matrix, or the matrix with this diagonal."""
-    if x.ndim == 1:
-        size = x.shape[0] + abs(diagonal)
-        return diagonal_scattered(x, shape=(size, size), offset=diagonal, axis1=0, axis2=1)
-    if x.ndim != 2:
-        raise ShapeError(f"diag takes a vector or a matrix, x has shape {x.shape}; use diagonal")
-    return diagonal_of(x, offset=diagonal, axis1=0, axis2=1)
-
-
-def diag_embed(x: Any, offset: int = 0) -> Tensor:
-    """Matrices with these diagonals: (…, n) → (…, n, n)."""
-    size = x.shape[-1] + abs(offset)
-    shape = (*x.shape[:-1], size, size)
-    return diagonal_scattered(x, shape=shape, offset=offset, axis1=x.ndim - 1, axis2=x.ndim)
-
-
-def trace(x: Any) -> Tensor:
-    """The sum of the diagonal of a matrix."""
-    return diag(x).sum()
-
-
 # repeating
 
 
@@ -321,13 +267,14 @@ def stack(tensors: Sequence[Any], dim: int | None = None, *, axis: int | None = 
 
 
 def hstack(tensors: Sequence[Any]) -> Tensor:
-    """Along axis 1, vectors along axis 0."""
+    """Along axis 1, vectors and numbers along axis 0."""
+    tensors = [x if x.ndim else unsqueeze(x, 0) for x in tensors]
     return cat(tensors, 0 if tensors[0].ndim <= 1 else 1)
 
 
 def vstack(tensors: Sequence[Any]) -> Tensor:
-    """Along axis 0, vectors as rows."""
-    return cat([unsqueeze(x, 0) if x.ndim == 1 else x for x in tensors], 0)
+    """Along axis 0, vectors and numbers as rows."""
+    return cat([reshape(x, 1, -1) if x.ndim < 2 else x for x in tensors], 0)
 
 
 def narrow(x: Any, dim: int, start: int, length: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from byhand.core.errors import DomainError
-from byhand.ops import activation, compare, index, linalg, random, reduce, scale, scan, shape, special
+from byhand.ops import activation, compare, index, linalg, random, reduce, scale, scan, shape, special, triangle
 from byhand.ops import elementwise as e
 from byhand.ops import sort as sorting
 from byhand.ops import trigonometry as trig
@@ -119,8 +119,9 @@ class Operable(Part):
     squeeze, unsqueeze, permute, transpose, t = shape.squeeze, shape.unsqueeze, shape.permute, shape.transpose, shape.t
     swapaxes, swapdims, movedim, moveaxis = shape.transpose, shape.transpose, shape.movedim, shape.movedim
     flip, fliplr, flipud, roll, rot90 = shape.flip, shape.fliplr, shape.flipud, shape.roll, shape.rot90
-    tril, triu, diagonal, diag, trace = shape.tril, shape.triu, shape.diagonal, shape.diag, shape.trace
-    diag_embed, expand, expand_as, broadcast_to = shape.diag_embed, shape.expand, shape.expand_as, shape.broadcast_to
+    tril, triu, trace = triangle.tril, triangle.triu, triangle.trace
+    diagonal, diag, diag_embed = triangle.diagonal, triangle.diag, triangle.diag_embed
+    expand, expand_as, broadcast_to = shape.expand, shape.expand_as, shape.broadcast_to
     repeat, tile, narrow, split, chunk, unbind = (
         shape.repeat, shape.tile, shape.narrow, shape.split, shape.chunk, shape.unbind,
     )  # fmt: skip

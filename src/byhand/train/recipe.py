@@ -124,7 +124,7 @@ RECIPES: dict[str, Recipe] = {
     "mnist": Recipe(model="mlp:256,128", epochs=10, batch_size=128, schedule="onecycle", lr=0.003, dropout=0.2),
     "fashion_mnist": Recipe(model="mlp:256,128", epochs=15, batch_size=128, schedule="onecycle", lr=0.003, dropout=0.2),
     "cifar10": Recipe(model="mlp:512,256", epochs=20, batch_size=128, schedule="onecycle", lr=0.002, dropout=0.2),
-    "planar_flower": Recipe(model="mlp:4", activation="tanh", epochs=300, batch_size=400, optimizer="sgd", lr=1.2),
+    "planar_flower": Recipe(model="mlp:4", activation="tanh", epochs=300, batch_size=32, lr=0.02),
     "spirals": Recipe(model="mlp:100", epochs=200, lr=0.01),
 }
 

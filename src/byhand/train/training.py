@@ -164,7 +164,7 @@ class Training:
             found = evaluate(self.model, self.valid, self.loss, self._valid_metrics, between=self.between)
             record |= {f"valid_{name}": value for name, value in found.items()}
         record["lr"] = float(self.optimizer.param_groups[0]["lr"])
-        record["seconds"] = round(time.perf_counter() - self._clock, 4)
+        record["seconds"] = round(time.perf_counter() - self._clock, 6)
         self.record = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in record.items()}
         self.history.records.append(self.record)  # not a copy: what a callback adds to it is kept
         self.epoch, self.batch = self.epoch + 1, 0

@@ -256,14 +256,16 @@ def _out_of_range(name: str, labels: Array, wrong: Array, classes: int) -> str:
     first = int(wrong.argmax())
     place = np.unravel_index(first, labels.shape) if labels.ndim > 1 else (first,)
     where = ", ".join(str(int(i)) for i in place)
+    value, more = int(labels.reshape(-1)[first]), int(wrong.sum()) - 1
     message = (
-        f"{name}: label {labels.reshape(-1)[first]} at position {where} is out of range for logits with {classes} "
-        f"classes (0 to {classes - 1})"
+        f"{name}: label {value} at position {where} is out of range for logits with {classes} classes "
+        f"(0 to {classes - 1}){f', and {more} more labels are' if more else ''}; "
     )
-    if int(labels.min()) >= 1 and int(labels.max()) == classes:
-        return f"{message}; do the labels start at 1? subtract 1"
-    more = int(wrong.sum()) - 1
-    return f"{message}; {f'{more} more like it: ' if more else ''}the last layer needs one output for each class"
+    if value < 0:
+        return f"{message}labels start at 0 (to leave some out, name their label by ignore_index)"
+    if value == classes and int(labels.min()) >= 1:
+        return f"{message}do the labels start at 1? subtract 1"
+    return f"{message}the last layer needs one output for each class"
 
 
 def _unfit(name: str, x: tuple[int, ...], labels: tuple[int, ...], expected: tuple[int, ...]) -> str:
@@ -286,8 +288,9 @@ def _averaged(losses: Any, case: _Case, reduction: str, name: str) -> Any:
     if reduction != "mean" or case.weights is None:
         return reduced(reshaped(losses, shape=case.shape), reduction, name)
     total = case.weights.sum()
-    # where all labels are ignored or weigh nothing the mean is 0 / 0, and NaN as in PyTorch
-    return sum_over(losses, axis=(0,), keepdims=False) / (total if total else total.dtype.type("nan"))
+    out = sum_over(losses, axis=(0,), keepdims=False)
+    # where all labels are ignored the mean is 0 / 0: NaN, with a gradient of 0, as in PyTorch
+    return out / total if total else out + total.dtype.type("nan")
 
 
 def _over_classes(logs: Any, weight: Any) -> Any:

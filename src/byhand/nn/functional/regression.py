@@ -51,7 +51,10 @@ def huber_loss(
     target = paired(input, target, "huber_loss")
     if not delta > 0:
         raise UsageError(f"huber_loss: delta must be positive, got {delta}")
-    return weighed(huber_of(input - target, delta=delta), weight, chosen(reduction, None, None), "huber_loss")
+    losses = huber_of(input - target, delta=delta)
+    if weight is not None:  # unlike mse_loss and l1_loss, PyTorch does not divide by the sum of the weights here
+        losses = weighed(losses, weight, "none", "huber_loss")
+    return reduced(losses, chosen(reduction, None, None), "huber_loss")
 
 
 def smooth_l1_loss(

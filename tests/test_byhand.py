@@ -1,0 +1,14 @@
+"""The names of `byhand` itself."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import byhand
+
+
+def test_what_is_public_is_listed() -> None:
+    """A name missing from `__all__` is unknown to a user's type checker."""
+    named = {n for n, value in vars(byhand).items() if not n.startswith("_") and not isinstance(value, ModuleType)}
+    listed = {n for n in byhand.__all__ if not isinstance(getattr(byhand, n), ModuleType)}
+    assert named - {"annotations"} == listed
