@@ -259,7 +259,7 @@ def normal(
 ) -> Tensor:
     """Values of normal distributions with these means and standard deviations, numbers or tensors."""
     if size is None:
-        size = np.broadcast_shapes(np.shape(getattr(mean, "array", mean)), np.shape(getattr(std, "array", std)))
+        size = together("normal", *[np.shape(getattr(v, "array", v)) for v in (mean, std)])
     drawn = random.standard_normal(shape_of((size,)), resolve(dtype), generator)
     made: Tensor = Tensor(drawn) * std + mean
     return made.detach()

@@ -36,10 +36,12 @@ def test_the_core_needs_exactly_its_four():
     assert not found & {"torch", "matplotlib", "scipy", "hypothesis"}
 
 
-def test_installed_bytes_count_files():
+def test_installed_files_are_all_files_of_a_distribution():
     package = Path(overhead.__file__).parents[1]
-    assert overhead.installed_bytes("byhand") >= sum(path.stat().st_size for path in package.rglob("*.py"))
-    assert overhead.installed_bytes("numpy") > 5_000_000
+    assert set(package.rglob("*.py")) <= set(overhead.installed_files("byhand"))
+    numpys = overhead.installed_files("numpy")
+    assert sum(path.stat().st_size for path in numpys) > 5_000_000
+    assert all(path.is_file() for path in numpys)
 
 
 def test_import_of_something_missing_is_one_clear_error():

@@ -69,6 +69,7 @@ def test_every_option_reaches_the_recipe(byhand: Any, tmp_path: Path) -> None:
         "clip_norm": 2.0,
         "patience": 3,
         "seed": 11,
+        "threads": 2,
         "valid_fraction": 0.25,
         "test_fraction": 0.3,
     }

@@ -427,6 +427,19 @@ def test_a_state_that_does_not_fit_is_refused() -> None:
         loader.load_state_dict({"epoch": 3})
 
 
+@pytest.mark.parametrize(
+    "make", [lambda s: DataLoader(tensors(), 5, sampler=s), lambda s: DataLoader(Squares(), 5, sampler=s)]
+)
+def test_the_order_is_drawn_when_the_pass_begins(make: Any) -> None:
+    orders = []
+    for draws_between in (0, 3):
+        byhand.manual_seed(4)
+        batches = iter(make(Lazy()))
+        default_generator.numpy.random(draws_between)
+        orders.append(firsts(batches))
+    assert orders[0] == orders[1]
+
+
 def test_a_state_with_a_generator_needs_one() -> None:
     state = DataLoader(tensors(), 2, shuffle=True, generator=byhand.Generator()).state_dict()
     before = default_generator.get_state()

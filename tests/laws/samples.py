@@ -360,6 +360,20 @@ def standardized(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, axes: Any,
     return (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + eps) * weight + bias
 
 
+def slope_first(y: Any, x: Any, weight: Any, axes: Any, eps: float) -> Any:
+    """The same for its derivative."""
+    center, _, rate = normalization.statistics(getattr(x, "array", x), axes, eps)
+    return normalization.normalized_slope(y, x, weight, center, rate, axes=axes, eps=eps)
+
+
+def projected(y: np.ndarray, x: np.ndarray, weight: np.ndarray, axes: Any, eps: float) -> np.ndarray:
+    """y · weight without its parts along 1 and along the standardized x, both for each group of averaged values."""
+    h = standardized(x, np.ones(1), np.zeros(1), axes, eps)
+    yw = y * weight
+    rest = yw - yw.mean(axes, keepdims=True) - h * (yw * h).mean(axes, keepdims=True)
+    return rest / np.sqrt(x.var(axes, keepdims=True) + eps)
+
+
 NORMALIZATIONS = [
     sample(
         normalization.normalized, C, weight, bias, axes=axes, eps=0.1, reference=standardized, compose=statistics_first
@@ -367,6 +381,14 @@ NORMALIZATIONS = [
     for C, weight, bias, axes in [
         (MATRIX, spread(4), spread(4), (0,)), (CUBE, spread(4), spread(4), (2,)),
         (CUBE, spread(3, 1), spread(3, 1), (0, 2)),
+    ]
+] + [
+    sample(
+        normalization.normalized_slope, y, C, weight, axes=axes, eps=0.1, reference=projected, compose=slope_first
+    )
+    for y, C, weight, axes in [
+        (spread(3, 4), MATRIX, spread(4), (0,)), (spread(2, 3, 4), CUBE, spread(4), (2,)),
+        (spread(2, 3, 4), CUBE, spread(3, 1), (0, 2)),
     ]
 ]  # fmt: skip
 

@@ -121,8 +121,8 @@ SIZES = {"vector": (6,), "matrix": (4, 3), "scalar": (), "cube": (2, 3, 2)}
 @pytest.mark.parametrize(
     ("name", "options"),
     [("MSELoss", {}), ("L1Loss", {}), ("SmoothL1Loss", {}), ("SmoothL1Loss", {"beta": 0.3}),
-     ("SmoothL1Loss", {"beta": 0}), ("HuberLoss", {}), ("HuberLoss", {"delta": 0.4}), ("KLDivLoss", {"log_target": True}),
-     ("BCEWithLogitsLoss", {}), ("PoissonNLLLoss", {})],
+     ("SmoothL1Loss", {"beta": 0}), ("HuberLoss", {}), ("HuberLoss", {"delta": 0.4}),
+     ("KLDivLoss", {"log_target": True}), ("BCEWithLogitsLoss", {}), ("PoissonNLLLoss", {})],
 )  # fmt: skip
 def test_losses_of_values(name, options, reduction, shape):
     mine, other = (
@@ -286,10 +286,8 @@ def test_gaussian_with_one_variance():
 # PyTorch's older words for reductions
 
 
-@pytest.mark.parametrize(("size_average", "reduce"), list(itertools.product([None, True, False], repeat=2)))
+@pytest.mark.parametrize(("size_average", "reduce"), list(itertools.product([None, True, False], repeat=2))[1:])
 def test_older_reductions(size_average, reduce):
-    if size_average is None and reduce is None:
-        pytest.skip("nothing to translate")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert nn.MSELoss(size_average, reduce).reduction == torch.nn.MSELoss(size_average, reduce).reduction

@@ -25,7 +25,8 @@ TORCH_ONLY = {"_stacklevel", "out", "device", "dtype"}
 
 ACTIVATIONS = [
     ("Sigmoid", {}), ("Tanh", {}), ("ReLU", {}), ("ReLU6", {}), ("LeakyReLU", {}),
-    ("LeakyReLU", {"negative_slope": 0.3}), ("RReLU", {}), ("RReLU", {"lower": 0.1, "upper": 0.7}), ("ELU", {}), ("ELU", {"alpha": 0.4}), ("CELU", {}), ("CELU", {"alpha": 2.5}),
+    ("LeakyReLU", {"negative_slope": 0.3}), ("RReLU", {}), ("RReLU", {"lower": 0.1, "upper": 0.7}),
+    ("ELU", {}), ("ELU", {"alpha": 0.4}), ("CELU", {}), ("CELU", {"alpha": 2.5}),
     ("SELU", {}), ("GELU", {}), ("GELU", {"approximate": "tanh"}), ("SiLU", {}), ("Mish", {}),
     ("Softplus", {}), ("Softplus", {"beta": 3.0, "threshold": 2.0}), ("Softsign", {}), ("LogSigmoid", {}),
     ("Hardtanh", {}), ("Hardtanh", {"min_val": -0.5, "max_val": 2.0}), ("Hardsigmoid", {}), ("Hardswish", {}),
@@ -89,7 +90,8 @@ def test_prelu(shape, count):
 @pytest.mark.parametrize(
     ("name", "args"),
     [("softmax", (0,)), ("softmin", (1,)), ("log_softmax", (-1,)), ("glu", (1,)), ("threshold", (0.1, 4.0)),
-     ("sigmoid", ()), ("tanh", ()), ("logsigmoid", ()), ("softsign", ()), ("hardshrink", (0.2,)), ("elu", (0.3,)), ("celu", (0.25,))],
+     ("sigmoid", ()), ("tanh", ()), ("logsigmoid", ()), ("softsign", ()), ("hardshrink", (0.2,)),
+     ("elu", (0.3,)), ("celu", (0.25,))],
 )  # fmt: skip
 def test_positional_arguments(name, args):
     compare(

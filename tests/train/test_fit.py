@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import os
 import signal
 import threading
@@ -24,14 +23,12 @@ from byhand.train import (
     DivergenceError,
     EarlyStopping,
     History,
-    Progress,
     Run,
     Scheduling,
     Training,
     evaluate,
     fit,
 )
-from byhand.train.progress import epoch_line
 from train.networks import TRAIN, VALID, X, Y, bits, network, timeless
 
 
@@ -303,6 +300,20 @@ def test_more_epochs_later(tmp_path: Path) -> None:
     assert bits(Run.load(tmp_path).model(network(3))) == bits(model)
 
 
+def test_a_run_that_stopped_early_stays_stopped(tmp_path: Path) -> None:
+    def stopping(**options: Any) -> tuple[dict[str, bytes], History]:
+        model = network()
+        calm = optim.SGD(model.parameters(), 1e-9)  # accuracy cannot improve
+        callbacks = [EarlyStopping(2, "accuracy"), BestWeights("accuracy")]
+        return bits(model), quiet(model, TRAIN, optimizer=calm, epochs=9, callbacks=callbacks, **options)
+
+    first = stopping(out=tmp_path)
+    assert len(first[1]) == 3
+    again = stopping(out=tmp_path, resume=True)
+    assert timeless(again[1]) == timeless(first[1])
+    assert byhand.train.checkpoint.load(tmp_path)["position"]["stopped"].startswith("no improvement for 2 epochs")
+
+
 class Stream:
     """Batches from a source that cannot say where it is."""
 
@@ -378,43 +389,7 @@ def test_fit_works_in_a_thread_where_signals_cannot_be_caught(tmp_path: Path) ->
     assert lengths == [2]
 
 
-# --- what is shown ---
-
-
-def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    fit(network(), TRAIN, VALID, epochs=2, seed=0, callbacks=[EarlyStopping(5)])
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2
-    assert lines[0].startswith("epoch 1/2  loss 0.") and "valid_accuracy" in lines[1] and "samples/s" in lines[1]
-
-
-def test_why_it_stopped_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    model = network()
-    fit(model, TRAIN, epochs=9, optimizer=optim.SGD(model.parameters(), 0.0), callbacks=[EarlyStopping(2, "accuracy")])
-    assert "stopped: no improvement for 2 epochs" in capsys.readouterr().out
-
-
-def test_a_bar_on_a_terminal() -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    stream = Terminal()
-    model = network()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TERM", "xterm")
-        patch.delenv("NO_COLOR", raising=False)
-        patch.setattr("byhand.train.progress.REFRESH", 0.0)
-        bar = Progress(stream)
-        fit(model, TRAIN, epochs=2, callbacks=[bar], progress=False, seed=0)
-    text = stream.getvalue()
-    assert "epoch 1/2  loss" in text and "batch 1/2" in text and "samples/s" in text and "left" in text
-    assert bar.bar is None
-
-
-def test_an_epoch_as_a_line() -> None:
-    record = {"epoch": 3, "loss": 0.5, "accuracy": 0.25, "confusion": [[1]], "lr": 0.1, "seconds": 2.0}
-    assert epoch_line(record, 40, 1000) == "epoch  3/40  loss 0.5000  accuracy 0.2500  2.00 s  500 samples/s"
+# --- what goes wrong ---
 
 
 class Poison(Callback):

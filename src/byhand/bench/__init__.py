@@ -61,7 +61,7 @@ def main(names: list[str], rounds: int = 9, json: Path | None = None, quick: boo
 
 
 def machine() -> dict[str, str]:
-    """What the numbers depend on, without naming the machine."""
+    """What the numbers depend on, without naming the machine. With a load near the CPUs, times mean little."""
     blas: Any = np.show_config(mode="dicts")
     blas = blas["Build Dependencies"]["blas"]
     return {
@@ -70,6 +70,7 @@ def machine() -> dict[str, str]:
         "NumPy": np.__version__,
         "BLAS": f"{blas['name']} {blas['version']}",
         "PyTorch": metadata.version("torch") if has_pytorch() else "not installed",
+        "load": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
     }
 
 

@@ -33,7 +33,8 @@ def measure(rounds: int, quick: bool) -> Table:
         f"MNIST: 784-30-10 ReLU, batch 50, 50,000 to train on, 10,000 to validate, best of {MNIST_EPOCHS} epochs.",
         "Plain recipe: every weight and bias standard-normal, SGD, lr 0.5.",
         "Good recipe: He weights, zero biases, SGD, lr 0.5 times 0.75 each epoch.",
-        f"planar_flower(seed=1): full batches, SGD, lr 1.2, {FLOWER_STEPS:,} steps, accuracy on the training points.",
+        f"planar_flower(seed=1): full batches, SGD, {FLOWER_STEPS:,} steps, accuracy on the training points; lr 1.2 as",
+        "in the courses, and 0.1 for the logistic regression, which does not settle with 1.2.",
     ]
     return Table("Real jobs", rows, notes)
 
@@ -116,8 +117,8 @@ def flower_rows() -> list[Row]:
     """Logistic regression, which cannot bend, and one hidden layer of four tanh units."""
     points, labels = datasets.planar_flower(seed=1).tensors
     manual_seed(0)
-    straight = flower_accuracy(nn.Linear(2, 2), points, labels)
-    bent = flower_accuracy(nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2)), points, labels)
+    straight = flower_accuracy(nn.Linear(2, 2), points, labels, lr=0.1)
+    bent = flower_accuracy(nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2)), points, labels, lr=1.2)
     figure = f"{LOGISTIC_ACCURACY:.0%}"
     return [
         Row("planar_flower, logistic regression", f"{straight:.2%}", figure, reached=f"{straight:.0%}" == figure),
@@ -125,9 +126,9 @@ def flower_rows() -> list[Row]:
     ]
 
 
-def flower_accuracy(model: Any, points: Any, labels: Any) -> float:
-    """Accuracy on the points after full-batch gradient descent with the courses' rate of 1.2."""
-    optimizer = optim.SGD(model.parameters(), lr=1.2)
+def flower_accuracy(model: Any, points: Any, labels: Any, lr: float) -> float:
+    """Accuracy on the points after gradient descent on full batches."""
+    optimizer = optim.SGD(model.parameters(), lr=lr)
     loss_function = nn.CrossEntropyLoss()
     for _ in range(FLOWER_STEPS):
         optimizer.zero_grad()

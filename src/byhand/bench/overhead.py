@@ -89,11 +89,14 @@ def import_seconds(name: str) -> float:
 
 
 def size_row() -> Row:
-    """Installed size of byhand and all that it requires."""
-    sizes = {name: installed_bytes(name) for name in requirements("byhand")}
+    """Installed size of byhand and all that it requires, with the bytecode that pip compiles."""
+    paths = {name: installed_files(name) for name in requirements("byhand")}
+    sizes = {name: sum(path.stat().st_size for path in files) for name, files in paths.items()}
     total = sum(sizes.values())
-    largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
-    measured = f"{size(total)} ({', '.join(f'{name} {size(sizes[name])}' for name in largest)}, …)"
+    bytecode = sum(path.stat().st_size for files in paths.values() for path in files if path.suffix == ".pyc")
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:4]
+    named = ", ".join(f"{name} {size(sizes[name])}" for name in largest)
+    measured = f"{size(total)}, of it {size(bytecode)} compiled bytecode ({named}, …)"
     return Row("installed size", measured, f"≤ {MEGABYTES} MB", None, None, total <= MEGABYTES * 1e6)
 
 
@@ -116,10 +119,10 @@ def requirements(name: str, found: set[str] | None = None) -> set[str]:
     return found
 
 
-def installed_bytes(name: str) -> int:
-    """Bytes on disk of one distribution; an editable byhand is counted where its source stands."""
+def installed_files(name: str) -> list[Path]:
+    """All files of one distribution on disk; of an editable byhand those of its package, where the source stands."""
     if name == "byhand":
-        package = Path(__file__).parents[1]
-        return sum(path.stat().st_size for path in package.rglob("*") if path.is_file())
-    paths = [Path(str(file.locate())) for file in metadata.files(name) or []]
-    return sum(path.stat().st_size for path in paths if path.is_file())
+        found = list(Path(__file__).parents[1].rglob("*"))
+    else:
+        found = [Path(str(file.locate())) for file in metadata.files(name) or []]
+    return [path for path in found if path.is_file()]

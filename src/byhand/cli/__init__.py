@@ -32,9 +32,9 @@ for command in (train, evaluate, predict, datasets, bench):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from byhand.train.run import library_version
 
-        typer.echo(f"byhand {version('byhand')}")
+        typer.echo(f"byhand {library_version()}")
         raise typer.Exit
 
 

@@ -56,6 +56,7 @@ Patience = Annotated[
     int | None, typer.Option(min=1, help="Stop after this many epochs without improvement.", rich_help_panel=TRAINING)
 ]
 Seed = Annotated[int | None, typer.Option(help="Of weights, order and dropout.", rich_help_panel=TRAINING)]
+Threads = Annotated[int | None, typer.Option(min=1, help="Of matrix products; 1 by default.", rich_help_panel=TRAINING)]
 
 ValidFraction = Annotated[float | None, typer.Option(help="Share kept for validation.", rich_help_panel=DATA)]
 TestFraction = Annotated[

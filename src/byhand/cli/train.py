@@ -36,6 +36,7 @@ def train(
     clip_norm: options.ClipNorm = None,
     patience: options.Patience = None,
     seed: options.Seed = None,
+    threads: options.Threads = None,
     valid_fraction: options.ValidFraction = None,
     test_fraction: options.TestFraction = None,
     target: options.Target = None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,10 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
 
 def _own_array(gx: Any, g: Any) -> Any:
     """gx as an array of its own: a leaf keeps what it gets, so that must not be someone else's memory."""
-    return np.array(gx) if gx is g or type(gx) is not ndarray or gx.base is not None else gx
+    if gx is g or type(gx) is not ndarray:
+        return np.array(gx)
+    # the transpose of a product made for this leaf has a base that nobody else holds
+    return gx if gx.base is None or (getrefcount(gx.base) == 2 and gx.base.size == gx.size) else np.array(gx)
 
 
 def _own_tensor(gx: Any, g: Any) -> Any:

@@ -37,7 +37,7 @@ class Node:
     hooks    functions on the gradient that passes here
     """
 
-    __slots__ = ("attrs", "dtype", "grad", "hooks", "inputs", "op", "saved", "serial", "shape")
+    __slots__ = ("__weakref__", "attrs", "dtype", "grad", "hooks", "inputs", "op", "saved", "serial", "shape")
 
     op: Op | None
     inputs: tuple[Node | None, ...]

@@ -10,6 +10,8 @@ import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from byhand.core.errors import DomainError, ShapeError, UsageError
 
 Axes = tuple[int, ...]
@@ -61,7 +63,18 @@ def shape_of(sizes: Sequence[Any]) -> tuple[int, ...]:
         first = sizes[0]
         if type(first) is not int and not hasattr(first, "__index__"):
             sizes = tuple(first)
-    return tuple([n if type(n) is int else operator.index(n) for n in sizes])
+    try:
+        return tuple([n if type(n) is int else operator.index(n) for n in sizes])
+    except TypeError:
+        raise UsageError(f"sizes are integers, not {', '.join(map(repr, sizes))}") from None
+
+
+def together(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that these broadcast to; raises ShapeError if they do not."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ShapeError(f"{name}: shapes {' and '.join(map(str, shapes))} do not broadcast") from None
 
 
 def completed(shape: tuple[int, ...], size: int, name: str, old: tuple[int, ...]) -> tuple[int, ...]:

@@ -102,7 +102,7 @@ def cast(x: Array, *, dtype: Any) -> Array:
 @op(ELEMENTWISE)
 def clone(x: Array) -> Array:
     """A copy of x"""
-    return x.copy()
+    return x.copy(order="K")
 
 
 engine.cast = cast

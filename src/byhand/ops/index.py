@@ -16,7 +16,7 @@ from byhand.core.op import MOVE, VIEW, derive, op
 from byhand.core.recorder import wrap
 from byhand.core.variable import Array, Variable
 from byhand.ops import elementwise as e
-from byhand.ops.axes import count, one
+from byhand.ops.axes import count, one, together
 from byhand.ops.views import expanded, narrowed, reshaped
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ derive(index_added, x=lambda g, arrays, index: indexed(g, *arrays, index=index))
 
 def getitem(x: Any, key: Any) -> Tensor:
     """x[key] with integers, slices, None, ..., boolean masks and integer arrays; slices are views."""
-    if type(key) is int or type(key) is slice:
+    if type(key) is slice or (type(key) is int and x.ndim > 1):
         return sliced(x, index=(key,))
     index, arrays = resolved(key, x.ndim)
     return indexed(x, *arrays, index=index) if arrays else sliced(x, index=index)
@@ -106,8 +106,13 @@ def resolved(key: Any, ndim: int) -> tuple[Index, list[Any]]:
                 array, dtype = array.astype(np.int64), np.dtype(np.int64)
             if dtype.kind not in "iub":
                 raise DtypeError(f"an index must be integer or boolean, not {dtype}; use .long()")
+            if dtype.kind in "iu" and array.ndim == 0:
+                parts.append(int(array))
+                continue
             parts.append(SLOT)
             arrays.append(array)
+    if not arrays and Ellipsis not in parts and [type(part) for part in parts].count(int) == ndim:
+        parts.append(Ellipsis)  # else NumPy gives a copy of the number, not a view
     return tuple(parts), arrays
 
 
@@ -237,7 +242,7 @@ def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
 
 def masked_select(x: Any, mask: Any) -> Tensor:
     """The values of x where the mask holds, as a vector."""
-    shape = np.broadcast_shapes(x.shape, mask.shape)
+    shape = together("masked_select", x.shape, mask.shape)
     return indexed(expanded(x, shape=shape), expanded(mask, shape=shape), index=(SLOT,))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from byhand.core.errors import ShapeError, UsageError
 from byhand.core.op import CONTRACT, derive, op
-from byhand.core.variable import Array
+from byhand.core.variable import Array, Variable
 from byhand.ops import elementwise as e
 from byhand.ops.axes import count, one
 from byhand.ops.reduce import sum_over
@@ -74,10 +74,13 @@ def _matmul_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
     return matmul(flip_last(x), g)
 
 
-def _weight_rule(g: Any, x: Any) -> Any:
-    if len(x.shape) == 2:
-        return matmul(g.T, x)
-    return matmul(rows(g).T, rows(x)) if len(x.shape) > 1 else outer(g, x)
+def _weight_rule(g: Any, x: Any, weight: Any) -> Any:
+    """gᵀ x, laid out in memory as the weight is, so that updates run along both; see `nn.Linear`."""
+    if len(x.shape) == 1:
+        return outer(g, x)
+    g, x = rows(g), rows(x)
+    strides = weight.array.strides if isinstance(weight, Variable) else weight.strides
+    return matmul(x.T, g).T if strides[0] < strides[1] else matmul(g.T, x)
 
 
 derive(matmul, x=_matmul_x, y=_matmul_y)

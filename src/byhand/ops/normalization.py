@@ -29,18 +29,9 @@ def statistics(x: Array, axes: Axes, eps: float) -> tuple[Array, Array, Array]:
 
 @op(OTHER, name="normalize")
 def normalized(
-    x: Array,
-    weight: Array | None,
-    bias: Array | None,
-    center: Array | None,
-    rate: Array | None,
-    *,
-    axes: Axes,
-    eps: float,
+    x: Array, weight: Array | None, bias: Array | None, center: Array, rate: Array, *, axes: Axes, eps: float
 ) -> Array:
-    """(x − mean) / √(variance + ε) · weight + bias; center and rate are the first two if they are known already"""
-    if center is None or rate is None:
-        center, _, rate = statistics(x, axes, eps)
+    """(x − center) · rate · weight + bias, where center and rate are `statistics` of x itself, over the axes"""
     out = x - center
     out *= rate
     if weight is not None:
@@ -50,29 +41,64 @@ def normalized(
     return out
 
 
-def _standard(x: Any, center: Any, rate: Any, axes: Axes, eps: float) -> tuple[Any, Any]:
-    """(x − center) · rate, and rate = 1 / √(variance + ε)."""
-    if isinstance(x, np.ndarray) and center is not None:
-        return (x - center) * rate, rate
-    # a graph of the backward pass is wanted: they depend on x, so they are computed on the tape
+@op(OTHER, name="normalize_slope")
+def normalized_slope(
+    y: Array, x: Array, weight: Array | None, center: Array, rate: Array, *, axes: Axes, eps: float
+) -> Array:
+    """rate · (yw − mean(yw) − h · mean(yw · h)) with yw = y · weight, h = (x − center) · rate: `normalize` backward"""
     size = math.prod([x.shape[i] for i in axes])
-    away = x - mean_over(x, axis=axes, keepdims=True, size=size)
-    rate = e.rsqrt(mean_over(e.square(away), axis=axes, keepdims=True, size=size) + eps)
-    return away * rate, rate
+    if weight is not None and shared(weight, x.ndim, axes):
+        yw, scale = y, rate * weight
+    else:
+        yw, scale = y if weight is None else y * weight, rate
+    out = x - center
+    out *= np.add.reduce(yw * out, axes, keepdims=True) * (rate * rate / size)
+    np.subtract(yw, out, out=out)
+    out -= np.add.reduce(yw, axes, keepdims=True) / size
+    out *= scale
+    return out
 
 
-def _normalized_x(g: Any, x: Any, weight: Any, center: Any, rate: Any, axes: Axes, eps: float) -> Any:
-    """rate · (gw − mean(gw) − h · mean(gw · h)) with gw = g · weight and h = (x − center) · rate"""
-    h, rate = _standard(x, center, rate, axes, eps)
+def shared(weight: Array, ndim: int, axes: Axes) -> bool:
+    """Whether the values averaged together have one weight: in batch normalisation, not in layer normalisation."""
+    lead = ndim - weight.ndim
+    return all(axis < lead or weight.shape[axis - lead] == 1 for axis in axes)
+
+
+def _weighed(x: Any, weight: Any) -> Any:
+    return x if weight is None else x * weight
+
+
+def _slope_x(g: Any, y: Any, x: Any, weight: Any, center: Any, rate: Any, axes: Axes, eps: float) -> Any:
+    """What reaches x through h, and what through rate.
+
+    Σ g · slope = rate · n · (⟨g yw⟩ − ⟨g⟩⟨yw⟩ − ⟨g h⟩⟨yw h⟩), with ⟨ ⟩ the mean over the n values of the axes.
+    """
     size = math.prod([x.shape[i] for i in axes])
-    gw = g if weight is None else g * weight
-    along = mean_over(gw * h, axis=axes, keepdims=True, size=size)
-    return (gw - mean_over(gw, axis=axes, keepdims=True, size=size) - h * along) * rate
+
+    def mean(values: Any) -> Any:
+        return mean_over(values, axis=axes, keepdims=True, size=size)
+
+    yw = _weighed(y, weight)
+    away = x - mean(x)
+    k = e.rsqrt(mean(e.square(away)) + eps)  # rate again, such that the tape sees it depend on x
+    h = away * k
+    gh, yh = mean(g * h), mean(yw * h)
+    through_h = normalized_slope(-k * (g * yh + yw * gh), x, None, center, rate, axes=axes, eps=eps)
+    return through_h - k * k * h * (mean(g * yw) - mean(g) * mean(yw) - gh * yh)
 
 
 derive(
     normalized,
-    x=_normalized_x,
-    weight=lambda g, x, center, rate, axes, eps: g * _standard(x, center, rate, axes, eps)[0],
+    x=lambda g, x, weight, center, rate, axes, eps: normalized_slope(g, x, weight, center, rate, axes=axes, eps=eps),
+    weight=lambda g, x, center, rate, axes, eps: g * normalized(x, None, None, center, rate, axes=axes, eps=eps),
     bias=lambda g: g,
+)
+derive(
+    normalized_slope,  # linear in y, and symmetric but for the weight
+    y=lambda g, x, weight, center, rate, axes, eps: _weighed(
+        normalized_slope(g, x, None, center, rate, axes=axes, eps=eps), weight
+    ),
+    x=_slope_x,
+    weight=lambda g, y, x, center, rate, axes, eps: y * normalized_slope(g, x, None, center, rate, axes=axes, eps=eps),
 )

@@ -70,12 +70,19 @@ def reshape(x: Any, *shape: Any) -> Tensor:
 
 
 def view(x: Any, *shape: Any) -> Tensor:
-    """`reshape` that never copies; raises ShapeError where the memory does not allow it."""
+    """`reshape` that never copies; raises ShapeError where the memory does not allow it.
+
+    The one exception is a matrix that owns memory in column order, as the weight of a Linear does: PyTorch's would be
+    a view, so here the copy is returned, read-only, that nobody may believe to write into the weight.
+    """
     if len(shape) == 1 and isinstance(shape[0], np.dtype):
         raise UsageError("view(dtype) is not there: use x.to(dtype) to convert values")
     out = reshape(x, *shape)
     made, given = getattr(out, "array", out), getattr(x, "array", x)
     if made.size and not np.may_share_memory(made, given):
+        if given.base is None and given.flags.f_contiguous:
+            made.flags.writeable = False
+            return out
         raise ShapeError(f"view: shape {x.shape} is not laid out so that {out.shape} is a view of it; use reshape")
     return out
 
@@ -216,7 +223,7 @@ def expand_as(x: Any, other: Any) -> Tensor:
 
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """All of them expanded to the shape they have together."""
-    shape = np.broadcast_shapes(*[x.shape for x in tensors])
+    shape = together("broadcast_tensors", *[x.shape for x in tensors])
     return tuple(expanded(x, shape=shape) for x in tensors)
 
 

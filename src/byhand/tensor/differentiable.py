@@ -40,7 +40,7 @@ class _Keeper:
     def __call__(self, g: Tensor) -> None:
         node = self._node()
         if node is not None:
-            node.grad = wrap(g.array.copy(), g.node) if node.grad is None else node.grad + g
+            node.grad = wrap(g.array.copy(order="K"), g.node) if node.grad is None else node.grad + g
 
 
 class Differentiable(Part):
@@ -150,5 +150,5 @@ class Differentiable(Part):
         node = self.node
         if node is None:
             raise GraphError("retain_grad needs a tensor that requires a gradient")
-        if node.op is not None:
+        if node.op is not None and not any(isinstance(hook, _Keeper) for hook in node.hooks or ()):
             self.register_hook(_Keeper(node))

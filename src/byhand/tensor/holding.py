@@ -196,9 +196,9 @@ class Holding(Part):
             raise GraphError("only leaf tensors can be deep-copied; use detach().clone()")
         if id(self) not in memo:
             extra = copy.deepcopy(self.__dict__, memo) if hasattr(self, "__dict__") else None
-            made = memo[id(self)] = _rebuild(type(self), self.array.copy(), self.requires_grad, extra)
+            made = memo[id(self)] = _rebuild(type(self), self.array.copy(order="K"), self.requires_grad, extra)
             if self.grad is not None:
-                made.grad = wrap(self.grad.array.copy())
+                made.grad = wrap(self.grad.array.copy(order="K"))
         found: Tensor = memo[id(self)]
         return found
 

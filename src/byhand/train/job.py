@@ -10,7 +10,6 @@ import dataclasses
 import json
 import os
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,9 @@ from byhand.train.callbacks import BestWeights, Callback, EarlyStopping
 from byhand.train.fit import fit
 from byhand.train.metrics import R2, Accuracy, ConfusionMatrix, MacroF1, Metric, named
 from byhand.train.recipe import Recipe
-from byhand.train.run import CONFIG, Run
+from byhand.train.run import CONFIG, Run, library_version
 from byhand.train.storage import write_atomically
+from byhand.train.threads import limit_blas_threads
 from byhand.train.training import evaluate
 
 RESULT = "result.json"
@@ -62,7 +62,7 @@ class Job:
             data = {"file": _relative(file, path), "sha256": architecture.digest(file), "target": target}
         if isinstance(split.train, Table):
             data |= {"columns": list(split.train.columns), "target_name": split.train.target}
-        config = {"byhand": version("byhand"), "data": data, "model": _model_config(split, recipe, path)}
+        config = {"byhand": library_version(), "data": data, "model": _model_config(split, recipe, path)}
         job = cls(Run(path, config), recipe, loaded=split)
         recipe.make_scheduling(recipe.make_optimizer(job.build()), 1)
         recipe.make_loss(job.classification)
@@ -129,6 +129,7 @@ class Job:
     def train(self, *, progress: bool = True, save_every_seconds: float | None = 30.0) -> dict[str, Any]:
         """Train to the end, or go on to it; returns and keeps the result on the test data."""
         recipe, split = self.recipe, self.split
+        limit_blas_threads(recipe.threads)
         model = self.build()
         optimizer = recipe.make_optimizer(model)
         loader = DataLoader(split.train, recipe.batch_size, shuffle=True)
@@ -186,6 +187,7 @@ class Job:
 
     def evaluate(self, data: Any, model: Module | None = None) -> dict[str, Any]:
         """Loss, accuracy, macro F1 and the confusion matrix (or R²) of the trained model on `data`."""
+        limit_blas_threads(self.recipe.threads)
         metrics = self.metrics()
         if self.classification:
             metrics |= named([MacroF1(), ConfusionMatrix(self.run.config["model"]["outputs"])])

@@ -52,6 +52,7 @@ class Recipe:
     valid_fraction: float | None = None  # None: what the dataset has, or a tenth
     test_fraction: float = 0.2
     seed: int = 0
+    threads: int = 1
 
     def __post_init__(self) -> None:
         for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("loss", LOSSES)):
@@ -62,8 +63,10 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise UsageError(f"{name} must be at least 0 and less than 1, got {value}")
-        if self.epochs < 0 or self.batch_size < 1:
-            raise UsageError(f"epochs and batch size must be positive, got {self.epochs} and {self.batch_size}")
+        if self.epochs < 0 or self.batch_size < 1 or self.threads < 1:
+            raise UsageError(
+                f"epochs, batch size and threads must be positive, got {self.epochs}, {self.batch_size}, {self.threads}"
+            )
         if (0.1 if self.valid_fraction is None else self.valid_fraction) + self.test_fraction >= 1:
             raise UsageError("valid_fraction and test_fraction leave nothing to train on")
 

@@ -18,12 +18,13 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from byhand.core.errors import ByhandError, CheckpointError, DataError, UsageError
+from byhand.core.errors import CheckpointError, DataError, UsageError
 from byhand.core.tape import no_grad
 from byhand.core.variable import Array
 from byhand.tensor import Tensor
@@ -37,6 +38,14 @@ if TYPE_CHECKING:
     from byhand.nn.module import Module
 
 CONFIG, WEIGHTS, HISTORY, PLOT, MODEL_FILE = "config.json", "model.safetensors", "history.jsonl", "plot.png", "model.py"
+
+
+def library_version() -> str:
+    """The version of byhand that is running, "unknown" where it is not installed but only on the path."""
+    try:
+        return metadata.version("byhand")
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,7 @@ class Run:
         write_atomically(self.path / WEIGHTS, pack_tensors(tensors, {"format": "pt", "library": "byhand"}))
         if len(history):
             # a picture is a bonus: a run must not fail at its last step for want of a library or a font
-            with contextlib.suppress(ByhandError, OSError), warnings.catch_warnings(action="ignore"):
+            with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):
                 history.plot(self.path / PLOT)
 
     def weights(self) -> dict[str, Array]:

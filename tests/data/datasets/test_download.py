@@ -75,6 +75,7 @@ def test_a_server_without_ranges_sends_all_again(mirror: Any, target: Path) -> N
     target.parent.mkdir(parents=True)
     part_of(target).write_bytes(CONTENT[:1000])
     assert download([mirror.url + "file"], target, SHA).read_bytes() == CONTENT
+    assert mirror.requests == [("file", "bytes=1000-")]
 
 
 def test_a_spoilt_part_is_thrown_away(mirror: Any, target: Path) -> None:

@@ -107,7 +107,7 @@ def _total(arrays: list[Array], p: float) -> float:
 
 def _square(array: Array) -> float:
     """Σ x², by the BLAS; in float64 where that overflows."""
-    flat = array.reshape(-1)
+    flat = array.ravel(order="K")
     square = float(np.vdot(flat, flat))
     if math.isinf(square) and flat.dtype != np.float64:
         wide = flat.astype(np.float64)

@@ -1,0 +1,48 @@
+"""How many threads NumPy's matrix products may use. Called by `byhand train`, which by default takes one.
+
+Measured on 2 cores with the recipe for digits: one thread takes 2 s; two take 2 s on an idle machine, and 20 to 70 s
+beside another busy process, because OpenBLAS's threads wait for each other spinning. And the bits of a product depend
+on the number of threads: with a fixed one a run is the same on every machine of a kind.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+_SETTERS = (
+    "scipy_openblas_set_num_threads64_",
+    "scipy_openblas_set_num_threads",
+    "openblas_set_num_threads64_",
+    "openblas_set_num_threads",
+)
+
+
+def limit_blas_threads(count: int) -> bool:
+    """Let OpenBLAS use `count` threads from now on; False, and no harm, if NumPy has another BLAS."""
+    for path in _libraries():
+        try:
+            library = ctypes.CDLL(str(path))  # loaded already: this is the very one that NumPy calls
+        except OSError:
+            continue
+        for name in _SETTERS:
+            setter = getattr(library, name, None)
+            if setter is not None:
+                setter.argtypes, setter.restype = [ctypes.c_int], None
+                setter(count)
+                return True
+    return False
+
+
+def _libraries() -> Iterator[Path]:
+    """Where the wheels of NumPy bring OpenBLAS along, and on Linux whatever is loaded under that name."""
+    package = Path(np.__file__).parent
+    for folder in (package.parent / "numpy.libs", package / ".dylibs", package / ".libs"):
+        yield from folder.glob("*openblas*")
+    maps = Path("/proc/self/maps")
+    if maps.exists():
+        lines = maps.read_text("utf-8", errors="replace").splitlines()
+        yield from sorted({Path(line.split(maxsplit=5)[5]) for line in lines if "openblas" in line})
