@@ -42,6 +42,13 @@ def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         run(page, line, text, namespace)
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+def test_quoted_definition_is_the_source(page: str) -> None:
+    (quoted,) = [text for _, text in blocks(ROOT / page, "text") if text.startswith("@op")]
+    source = (ROOT / "src/byhand/ops/elementwise.py").read_text("utf-8").splitlines()
+    assert [line for line in quoted.splitlines() if line and line not in source] == []
+
+
 def test_readme_sets_up_in_two_lines() -> None:
     """One line to the first trained network, one to the tests; `.ci/run` executes both."""
     lines = [line for _, text in blocks(ROOT / "README.md", "sh") for line in text.splitlines()]

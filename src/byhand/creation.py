@@ -16,7 +16,7 @@ from byhand.core.errors import DtypeError, ShapeError, UsageError
 from byhand.core.generator import Generator
 from byhand.core.variable import Array
 from byhand.ops import random
-from byhand.ops.axes import shape_of
+from byhand.ops.axes import shape_of, together
 from byhand.tensor import Tensor
 
 
@@ -273,6 +273,11 @@ def scalar_tensor(value: Any, *, dtype: Any = None) -> Tensor:
 def is_tensor(obj: object) -> bool:
     """Whether it is a tensor."""
     return isinstance(obj, Tensor)
+
+
+def is_floating_point(input: Any) -> bool:
+    """Whether the dtype is a float."""
+    return bool(input.dtype.kind == "f")
 
 
 def numel(input: Any) -> int:

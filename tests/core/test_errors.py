@@ -116,13 +116,6 @@ def test_the_cause_stays_attached() -> None:
 
 
 def test_an_unknown_error_gets_a_note_with_the_op() -> None:
-    class Odd:
-        def __add__(self, other: Any) -> Any:
-            raise OverflowError("too much")
-
-        __radd__ = __add__
-        __array_ufunc__ = None
-
     with pytest.raises(OverflowError) as caught:
-        A + Odd()
-    assert any("add" in note for note in caught.value.__notes__)
+        byhand.ones(2, 3).to(byhand.int8) + 1000
+    assert "in add of (2, 3) and 1000" in caught.value.__notes__

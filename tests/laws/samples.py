@@ -209,6 +209,7 @@ COMPARISON = [
     sample(c.logical_not, INTEGERS, reference=each(lambda x: not x)),
     sample(c.isnan, np.array([0.0, math.nan, math.inf]), reference=each(math.isnan)),
     sample(c.isinf, np.array([0.0, math.nan, -math.inf]), reference=each(math.isinf)),
+    sample(c.isin, INTEGERS, OTHERS, reference=lambda x, y: (x[..., None] == y).any(-1)),
     sample(c.isfinite, np.array([0.0, math.nan, math.inf]), reference=each(math.isfinite)),
     sample(
         c._isclose, X, X + np.array([0, 1e-9, 1.0]), rtol=1e-5, atol=1e-8, equal_nan=False,
@@ -454,6 +455,6 @@ SAMPLES: list[Sample] = list(
 # No gradient passes through these: their results are booleans, indices or whole steps.
 NOT_DIFFERENTIABLE = {
     "all", "any", "argmax", "argmin", "argsort", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "eq", "floor_divide", "ge", "gt", "isclose", "isfinite", "isinf", "isnan",
+    "bitwise_right_shift", "bitwise_xor", "eq", "floor_divide", "ge", "gt", "isclose", "isfinite", "isin", "isinf", "isnan",
     "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "one_hot_of", "within",
 }  # fmt: skip

@@ -33,8 +33,9 @@ ACTIVATIONS = {
     "sigmoid": F.sigmoid, "tanh": F.tanh, "relu": F.relu, "relu6": F.relu6, "leaky_relu": F.leaky_relu, "elu": F.elu,
     "celu": lambda x: F.celu(x, 0.7), "selu": F.selu, "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, "tanh"),
     "silu": F.silu, "mish": F.mish, "softplus": lambda x: F.softplus(x, 2.0, 3.0), "softsign": F.softsign,
-    "softmax": lambda x: F.softmax(x, 1), "softmin": lambda x: F.softmin(x, 0), "log_softmax": lambda x: F.log_softmax(x, 1),
-    "logsigmoid": F.logsigmoid, "hardtanh": F.hardtanh, "hardsigmoid": F.hardsigmoid, "hardswish": F.hardswish,
+    "softmax": lambda x: F.softmax(x, 1), "softmin": lambda x: F.softmin(x, 0),
+    "log_softmax": lambda x: F.log_softmax(x, 1), "logsigmoid": F.logsigmoid,
+    "hardtanh": F.hardtanh, "hardsigmoid": F.hardsigmoid, "hardswish": F.hardswish,
     "hardshrink": F.hardshrink, "softshrink": F.softshrink, "tanhshrink": F.tanhshrink, "glu": F.glu,
     "threshold": lambda x: F.threshold(x, 0.1, 3.0), "rrelu": F.rrelu, "maxout": lambda x: F.maxout(x, 2),
     "normalize": F.normalize,
@@ -239,9 +240,21 @@ def test_batch_norm_of_far_values_is_exact_enough():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: F.linear(byhand.ones(2, 3).long(), byhand.ones(4, 3)), DtypeError, r"linear takes floats, input is int64 .* use input.float\(\)"),
-        (lambda: F.linear(byhand.ones(2, 5), byhand.ones(4, 3), byhand.ones(4)), ShapeError, r"linear got \(2, 5\) and \(4, 3\)"),
-        (lambda: F.bilinear(byhand.ones(2, 3), byhand.ones(2, 3), byhand.ones(4, 3, 2)), ShapeError, r"expected \(…, in1\)"),
+        (
+            lambda: F.linear(byhand.ones(2, 3).long(), byhand.ones(4, 3)),
+            DtypeError,
+            r"linear takes floats, input is int64 .* use input.float\(\)",
+        ),
+        (
+            lambda: F.linear(byhand.ones(2, 5), byhand.ones(4, 3), byhand.ones(4)),
+            ShapeError,
+            r"linear got \(2, 5\) and \(4, 3\)",
+        ),
+        (
+            lambda: F.bilinear(byhand.ones(2, 3), byhand.ones(2, 3), byhand.ones(4, 3, 2)),
+            ShapeError,
+            r"expected \(…, in1\)",
+        ),
         (lambda: F.softmax(byhand.ones(2, 3)), UsageError, "say along which axis"),
         (lambda: F.softmax(byhand.ones(2, 3), 2), DomainError, "there is no axis 2"),
         (lambda: F.gelu(byhand.ones(2), "sigmoid"), UsageError, "'none' or 'tanh', not 'sigmoid'"),
@@ -254,13 +267,21 @@ def test_batch_norm_of_far_values_is_exact_enough():
         (lambda: F.celu(byhand.ones(2), 0), DomainError, "alpha divides x"),
         (lambda: F.batch_norm(byhand.ones(1, 3), None, None, training=True), ShapeError, "1 value.s. per channel"),
         (lambda: F.batch_norm(byhand.ones(3), None, None, training=True), ShapeError, r"expected \(N, C, …\)"),
-        (lambda: F.batch_norm(byhand.ones(2, 3), None, None, byhand.ones(4), training=True), ShapeError, r"parameters \(4,\)"),
+        (
+            lambda: F.batch_norm(byhand.ones(2, 3), None, None, byhand.ones(4), training=True),
+            ShapeError,
+            r"parameters \(4,\)",
+        ),
         (lambda: F.batch_norm(byhand.ones(2, 3), None, None), UsageError, "running_mean and running_var are needed"),
         (lambda: F.layer_norm(byhand.ones(2, 3), (4,)), ShapeError, r"expected its last axes to be \(4,\)"),
-        (lambda: F.layer_norm(byhand.ones(2, 3), (3,), byhand.ones(2)), ShapeError, r"weight has shape \(2,\); expected \(3,\)"),
+        (
+            lambda: F.layer_norm(byhand.ones(2, 3), (3,), byhand.ones(2)),
+            ShapeError,
+            r"weight has shape \(2,\); expected \(3,\)",
+        ),
         (lambda: F.pad(byhand.ones(2, 3), (1, 1), mode="reflect"), UsageError, "mode is 'constant', not 'reflect'"),
     ],
-)  # fmt: skip
+)
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()

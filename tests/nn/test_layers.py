@@ -28,8 +28,9 @@ class Net(Module):
 
 
 MADE = [
-    nn.Linear(4, 3), nn.Linear(4, 3, bias=False), nn.Bilinear(4, 3, 2), nn.Identity(), nn.Flatten(), nn.Unflatten(1, (2, 2)),
-    nn.Dropout(0.2), nn.AlphaDropout(), nn.BatchNorm1d(4), nn.LayerNorm(4), nn.Maxout(4, 3, 5), nn.PReLU(4), nn.ReLU(),
+    nn.Linear(4, 3), nn.Linear(4, 3, bias=False), nn.Bilinear(4, 3, 2), nn.Identity(), nn.Flatten(),
+    nn.Unflatten(1, (2, 2)), nn.Dropout(0.2), nn.AlphaDropout(), nn.BatchNorm1d(4), nn.LayerNorm(4),
+    nn.Maxout(4, 3, 5), nn.PReLU(4), nn.ReLU(),
     nn.Softmax(1), nn.Hardtanh(), nn.CrossEntropyLoss(byhand.ones(4)), nn.MSELoss(reduction="sum"),
 ]  # fmt: skip
 
@@ -111,14 +112,18 @@ def test_linear_of_integers_says_what_to_type():
         (lambda: nn.Bilinear(0, 2, 3), UsageError, "in1_features must be positive"),
         (lambda: nn.Maxout(2, 3, 0), UsageError, "at least one piece"),
         (lambda: nn.BatchNorm1d("3"), UsageError, "BatchNorm1d: num_features is a number of values, not '3'"),
-        (lambda: nn.Dropout(1.5), DomainError, "Dropout: p is the probability that a value is dropped, from 0 to 1, not 1.5"),
+        (
+            lambda: nn.Dropout(1.5),
+            DomainError,
+            "Dropout: p is the probability that a value is dropped, from 0 to 1, not 1.5",
+        ),
         (lambda: nn.Hardtanh(1, 1), UsageError, "expected min_val < max_val"),
         (lambda: nn.Unflatten(1, ("a", 2)), UsageError, "an axis and its new sizes"),
         (lambda: nn.Softmax2d()(byhand.ones(2, 3)), ShapeError, r"Softmax2d takes \(N, C, H, W\)"),
         (lambda: nn.Flatten()(byhand.ones(3)), DomainError, "there is no axis 1"),
         (lambda: nn.Unflatten(1, (2, 2))(byhand.ones(3, 5)), ShapeError, "unflatten"),
     ],
-)  # fmt: skip
+)
 def test_bad_arguments(make, error, message):
     with pytest.raises(error, match=message):
         make()

@@ -71,8 +71,9 @@ CALLS: dict[str, list[Call]] = {
             " ceil trunc fix frac clone positive deg2rad rad2deg softsign expit sinc signbit isreal"
         ).split()
     },
-    **{name: inside for name in "asin arcsin acos arccos atanh arctanh tan logit erfinv".split()},
+    **{name: inside for name in "asin arcsin acos arccos atanh arctanh tan erfinv".split()},
     **{name: above for name in "sqrt rsqrt reciprocal log log2 log10 log1p lgamma digamma".split()},
+    "logit": [c(0.2 + POSITIVE / 4), c(POSITIVE, eps=0.2), c(POSITIVE, 0.4)],
     "acosh": [c(POSITIVE + 1)], "arccosh": [c(POSITIVE + 1)],
     **{name: [*plain, c(KINKS), c(N)] for name in ("abs", "absolute", "sign", "sgn")},
     "relu": [*plain, c(KINKS), c(N)],
@@ -112,8 +113,8 @@ CALLS: dict[str, list[Call]] = {
     **{name: [c(N, P), c(N, 3), c(B, Q)] for name in ("bitwise_and", "bitwise_or", "bitwise_xor")},
     "bitwise_not": [c(N), c(B)],
     **{name: [c(N, P), c(N, 2)] for name in ("bitwise_left_shift", "bitwise_right_shift")},
-    **{name: [c(N, P), c(B, Q), c(M, ZEROS)] for name in ("logical_and", "logical_or", "logical_xor")},
-    "logical_not": [c(N), c(B), c(ZEROS)],
+    **{name: [c(N, P), c(B, Q), c(U(M), U(ZEROS))] for name in ("logical_and", "logical_or", "logical_xor")},
+    "logical_not": [c(N), c(B), c(U(ZEROS))],
     **{name: [c(ODD), c(N)] for name in ("isnan", "isinf", "isfinite", "isneginf", "isposinf")},
     "isclose": [c(M, M + 1e-9), c(M, V), c(ODD, ODD), c(ODD, ODD, equal_nan=True), c(M, M + 0.01, atol=0.1), c(M, M + 0.01, 0.5)],
     "allclose": [c(M, M + 1e-9), c(M, V), c(ODD, ODD, equal_nan=True), c(M, M + 0.01, atol=0.1)],
@@ -174,7 +175,7 @@ CALLS: dict[str, list[Call]] = {
         c("bij,bjk->bik", BATCH, BATCH2), c("...ij,...jk->...ik", BATCH, BATCH2), c("bij,kj,bl->bikl", C, WIDE[:2], M[:, :2]), c("...j,j", C, spread(4)),
         c("ij,ij->i", M, M), c("ijk->kj", C), c("i->", V), c("iij->j", spread(2, 2, 3)), c("a b, b -> a", M, V), c("...i->...", C),
     ],
-    "kron": [c(M, SQUARE)], "cdist": [c(M, SQUARE)], "cross": [c(M, SQUARE[:2], dim=1)],
+    "kron": [c(M, SQUARE)], "cdist": [c(M, SQUARE), c(M, SQUARE, 1.0), c(C, spread(2, 5, 4)), c(spread(30, 3), spread(4, 3))], "cross": [c(M, SQUARE[:2], dim=1)],
     "det": [c(SQUARE)], "inverse": [c(SQUARE)], "logdet": [c(SQUARE @ SQUARE.T + np.eye(3))],
     "matrix_power": [c(SQUARE, 3)],
     # shape
@@ -205,7 +206,6 @@ CALLS: dict[str, list[Call]] = {
     "hstack": [c([V, W]), c([M, M]), c([POINT, POINT])], "vstack": [c([V, W]), c([M, V]), c([POINT, POINT])], "row_stack": [c([V, W])],
     "dstack": [c([V, W]), c([M, M])], "column_stack": [c([V, W]), c([M, M[:, :1]])],
     "narrow": [c(C, 1, 0, 2), c(C, -1, 1, 2), c(C, 0, 2, 0), c(C, 2, -2, 2)],
-    "select": [c(C, 1, 2), c(C, -1, -1)],
     "split": [c(C, 2, 1), c(C, (1, 3), 2), c(C, 5), c(C, [1, 1], dim=0), c(NONE, 2)],
     "chunk": [c(C, 2, 1), c(C, 3, -1), c(spread(7), 3), c(C, 2, dim=2)],
     "tensor_split": [c(C, 2, 2), c(spread(7), 3), c(spread(7), (2, 5))],

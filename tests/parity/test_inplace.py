@@ -55,6 +55,9 @@ CHANGES: dict[str, Callable[[Any, Any, int], Any]] = {
     "lerp_": lambda t, s, k: t.lerp_(s, 0.25),
     "clamp_": lambda t, s, k: t.clamp_(-0.8, 0.8),
     "relu_": lambda t, s, k: t.relu_(),
+    "unsqueeze_": lambda t, s, k: t.unsqueeze_(0),
+    "transpose_": lambda t, s, k: t.transpose_(0, -1),
+    "squeeze_": lambda t, s, k: t.squeeze_(),
 }
 FRESH: dict[str, Callable[[Any, Any, int], Any]] = {
     "mul": lambda t, s, k: t * s,
@@ -150,6 +153,7 @@ small = st.integers(0, 7)
 programs = st.lists(st.tuples(names, small, small, small), min_size=1, max_size=10)
 
 
+@pytest.mark.filterwarnings("ignore:Use of index_put_ on expanded")
 @settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(programs)
 def test_random_programs(steps: list[Step]) -> None:

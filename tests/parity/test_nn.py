@@ -236,12 +236,17 @@ def test_arguments_of_layers(name):
     assert found == expected
 
 
-@pytest.mark.parametrize("name", [n for n in F.__all__ if n != "maxout"])
-def test_arguments_of_functions(name):
+def tells_its_signature(name):
+    """Whether PyTorch's function is written in Python."""
     try:
-        other = inspect.signature(getattr(torch.nn.functional, name)).parameters
+        return bool(inspect.signature(getattr(torch.nn.functional, name)))
     except ValueError:
-        pytest.skip("PyTorch's is written in C++ and tells no signature")
+        return False
+
+
+@pytest.mark.parametrize("name", [n for n in F.__all__ if n != "maxout" and tells_its_signature(n)])
+def test_arguments_of_functions(name):
+    other = inspect.signature(getattr(torch.nn.functional, name)).parameters
     mine = inspect.signature(getattr(F, name)).parameters
     expected = {n: p.default for n, p in other.items() if n not in TORCH_ONLY}
     found = {n: p.default for n, p in mine.items() if n not in TORCH_ONLY}

@@ -300,17 +300,47 @@ def test_more_epochs_later(tmp_path: Path) -> None:
     assert bits(Run.load(tmp_path).model(network(3))) == bits(model)
 
 
-def test_a_run_that_stopped_early_stays_stopped(tmp_path: Path) -> None:
-    def stopping(**options: Any) -> tuple[dict[str, bytes], History]:
+def test_the_best_weights_are_remembered_over_a_resume(tmp_path: Path) -> None:
+    class Worse(Callback):
+        def on_epoch_end(self, training: Training) -> None:
+            training.record["score"] = training.epoch
+
+    def worsening(crash: int, **options: Any) -> dict[str, bytes]:
         model = network()
+        callbacks = [Worse(), BestWeights("score", "min"), Crash(crash)]
+        quiet(model, TRAIN, epochs=3, batch_size=25, callbacks=callbacks, **options)
+        return bits(model)
+
+    with pytest.raises(CrashError):
+        worsening(5, out=tmp_path, save_every_batches=1)
+    first = network()
+    quiet(first, TRAIN, epochs=1, batch_size=25)
+    assert worsening(99, out=tmp_path, resume=True) == bits(first)
+
+
+def test_a_loader_that_somebody_has_looked_into(tmp_path: Path) -> None:
+    def looked(crash: int, **options: Any) -> dict[str, bytes]:
+        model = network()
+        loader = DataLoader(TensorDataset(*map(byhand.tensor, TRAIN)), 16, shuffle=True)
+        if crash == 1:
+            next(iter(loader))
+        quiet(model, loader, epochs=1, callbacks=[Crash(crash)], save_every_seconds=None, **options)
+        return bits(model)
+
+    with pytest.raises(CrashError):
+        looked(1, out=tmp_path)
+    assert looked(99, out=tmp_path, resume=True) == looked(99)
+
+
+def test_a_run_that_stopped_early_stays_stopped(tmp_path: Path) -> None:
+    def stopping(**options: Any) -> History:
+        model = network(dropout=0.0)
         calm = optim.SGD(model.parameters(), 1e-9)  # accuracy cannot improve
-        callbacks = [EarlyStopping(2, "accuracy"), BestWeights("accuracy")]
-        return bits(model), quiet(model, TRAIN, optimizer=calm, epochs=9, callbacks=callbacks, **options)
+        return quiet(model, TRAIN, optimizer=calm, epochs=9, callbacks=[EarlyStopping(2, "accuracy")], **options)
 
     first = stopping(out=tmp_path)
-    assert len(first[1]) == 3
-    again = stopping(out=tmp_path, resume=True)
-    assert timeless(again[1]) == timeless(first[1])
+    assert len(first) == 3
+    assert timeless(stopping(out=tmp_path, resume=True)) == timeless(first)
     assert byhand.train.checkpoint.load(tmp_path)["position"]["stopped"].startswith("no improvement for 2 epochs")
 
 

@@ -73,7 +73,7 @@ def test_twenty_kills_at_random_moments(tmp_path: Path) -> None:
         while code != 0:
             with start(folder) as process:
                 if kills < KILLS:
-                    time.sleep(rng.uniform(0, 0.6 * length))
+                    time.sleep(rng.uniform(0, 0.3 * length))
                     process.send_signal(signal.SIGKILL)
             code = process.returncode
             assert code in (0, -signal.SIGKILL)

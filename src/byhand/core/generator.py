@@ -19,8 +19,15 @@ class Generator:
     """
 
     def __init__(self, device: object = "cpu") -> None:
-        self.numpy = np.random.Generator(np.random.PCG64())
         self._seed: int | None = None
+        self._numpy: np.random.Generator | None = None
+
+    @property
+    def numpy(self) -> np.random.Generator:
+        """NumPy's generator underneath; made when first asked for, since importing `numpy.random` takes 15 ms."""
+        if self._numpy is None:
+            self._numpy = np.random.Generator(np.random.PCG64())
+        return self._numpy
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream of this seed anew."""

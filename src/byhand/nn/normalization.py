@@ -74,23 +74,16 @@ class BatchNorm1d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         self._check(input.shape)
-        momentum = 0.0 if self.momentum is None else self.momentum
-        counter = self.num_batches_tracked
-        if self.training and self.track_running_stats and counter is not None:
-            counter.array += 1
-            if self.momentum is None:
-                momentum = 1 / int(counter.array)
-        learning = self.training and self.track_running_stats
-        return F.batch_norm(
-            input,
-            self.running_mean if learning or not self.training else None,
-            self.running_var if learning or not self.training else None,
-            self.weight,
-            self.bias,
-            self.training or self.running_mean is None,
-            momentum,
-            self.eps,
-        )
+        mean, var, count, momentum = self.running_mean, self.running_var, self.num_batches_tracked, self.momentum
+        if not self.training:
+            return F.batch_norm(input, mean, var, self.weight, self.bias, mean is None, 0.0, self.eps)
+        if not self.track_running_stats or count is None:
+            return F.batch_norm(input, None, None, self.weight, self.bias, True, 0.0, self.eps)
+        if momentum is None:
+            momentum = 1 / (int(count.array) + 1)
+        out = F.batch_norm(input, mean, var, self.weight, self.bias, True, momentum, self.eps)
+        count.array += 1
+        return out
 
     def _check(self, shape: tuple[int, ...]) -> None:
         if len(shape) not in (2, 3) or shape[1] != self.num_features:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from byhand.core.op import ELEMENTWISE, op
+from byhand.core.op import ELEMENTWISE, OTHER, op
 from byhand.core.variable import Array
 
 if TYPE_CHECKING:
@@ -131,6 +131,22 @@ def isfinite(x: Array) -> Array:
 def _isclose(x: Array, y: Array, *, rtol: float, atol: float, equal_nan: bool) -> Array:
     """|x − y| ≤ atol + rtol |y|"""
     return np.isclose(x, y, rtol=rtol, atol=atol, equal_nan=equal_nan)
+
+
+def isposinf(x: Any) -> Tensor:
+    """x is +∞"""
+    return eq(x, np.inf)
+
+
+def isneginf(x: Any) -> Tensor:
+    """x is −∞"""
+    return eq(x, -np.inf)
+
+
+@op(OTHER)
+def isin(x: Array, values: Array) -> Array:
+    """x is one of the values"""
+    return np.isin(x, values)
 
 
 def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:

@@ -260,6 +260,22 @@ derive(remainder, x=lambda g: g, y=lambda g, x, y: -(g * floor(x / y)))
 derive(fmod, x=lambda g: g, y=lambda g, x, y: -(g * trunc(x / y)))
 
 
+def deg2rad(x: Any) -> Tensor:
+    """x π / 180"""
+    return mul(x, np.pi / 180)
+
+
+def rad2deg(x: Any) -> Tensor:
+    """x 180 / π"""
+    return mul(x, 180 / np.pi)
+
+
+def logit(x: Any, eps: float | None = None) -> Tensor:
+    """ln(x / (1 − x)), with x kept within [eps, 1 − eps] if that is given"""
+    x = x if eps is None else clamp(x, eps, 1 - eps)
+    return log(x / (1 - x))
+
+
 def frac(x: Any) -> Tensor:
     """x − trunc x"""
     return x - trunc(x)
@@ -341,6 +357,16 @@ derive(clip, x=lambda g, x, low, high: g * within(x, low=low, high=high))
 def share(g: Any, x: Any, y: Any, wins: Any) -> Any:
     """g where this operand wins, half of it in a tie."""
     return select(x == y, 0.5 * g, select(wins, g, 0))
+
+
+def clamp_min(x: Any, min: Any) -> Tensor:
+    """max(x, min)"""
+    return clamp(x, min=min)
+
+
+def clamp_max(x: Any, max: Any) -> Tensor:
+    """min(x, max)"""
+    return clamp(x, max=max)
 
 
 def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:

@@ -84,7 +84,10 @@ def getitem(x: Any, key: Any) -> Tensor:
     if type(key) is slice or (type(key) is int and x.ndim > 1):
         return sliced(x, index=(key,))
     index, arrays = resolved(key, x.ndim)
-    return indexed(x, *arrays, index=index) if arrays else sliced(x, index=index)
+    if not arrays:
+        return sliced(x, index=index)
+    basic, index = integers_first(index, arrays)
+    return indexed(x if basic is None else sliced(x, index=basic), *arrays, index=index)
 
 
 def resolved(key: Any, ndim: int) -> tuple[Index, list[Any]]:
@@ -114,6 +117,28 @@ def resolved(key: Any, ndim: int) -> tuple[Index, list[Any]]:
     if not arrays and Ellipsis not in parts and [type(part) for part in parts].count(int) == ndim:
         parts.append(Ellipsis)  # else NumPy gives a copy of the number, not a view
     return tuple(parts), arrays
+
+
+def integers_first(index: Index, arrays: Sequence[Any]) -> tuple[Index | None, Index]:
+    """Integers beside arrays taken out as an index of their own, which comes first (None if there are none).
+
+    So PyTorch does it; NumPy counts them as arrays, and x[0, :, [1, 2]] is the transpose of what one expects.
+    """
+    if not any(type(part) is int for part in index):
+        return None, index
+    rest = iter(arrays)
+    basic: list[Any] = []
+    advanced: list[Any] = []
+    for part in index:
+        if part is SLOT:
+            array = next(rest)
+            basic += [slice(None)] * (array.ndim if array.dtype == bool else 1)
+            advanced.append(SLOT)
+        else:
+            basic.append(part)
+            if type(part) is not int:
+                advanced.append(part if part is Ellipsis else slice(None))
+    return tuple(basic), tuple(advanced)
 
 
 def _plain(part: slice) -> slice:
@@ -256,6 +281,26 @@ def nonzero(x: Any, as_tuple: bool = False) -> Any:
     if as_tuple:
         return tuple(wrap(i) for i in found)
     return wrap(np.stack(found, axis=1) if found else np.zeros((0, 0), np.int64))
+
+
+def argwhere(x: Any) -> Tensor:
+    """The indices of values that are not 0, one a row."""
+    return nonzero(x)
+
+
+def index_fill(x: Any, dim: int, index: Any, value: Any) -> Tensor:
+    """x with `value` at these places of an axis."""
+    axis = one(dim, x.ndim, "index_fill")
+    mask = np.zeros(x.shape[axis], bool)
+    mask[np.asarray(getattr(index, "array", index))] = True
+    return e.select(mask.reshape([-1 if a == axis else 1 for a in range(x.ndim)]), value, x)
+
+
+def index_copy(x: Any, dim: int, index: Any, source: Any) -> Tensor:
+    """x with the slices of source written to these places of an axis."""
+    axis = one(dim, x.ndim, "index_copy")
+    places = reshaped(index, shape=tuple(-1 if a == axis else 1 for a in range(x.ndim)))
+    return scatter(x, axis, expanded(places, shape=source.shape), source)
 
 
 @op(MOVE, onnx="OneHot")

@@ -15,7 +15,7 @@ from byhand.core.complaint import explain
 from byhand.core.errors import GraphError
 from byhand.core.mutation import touch
 from byhand.core.op import MOVE, OPS, Op, derive, op
-from byhand.core.recorder import record
+from byhand.core.recorder import link, record
 from byhand.core.tape import Node, mode, next_serial
 from byhand.core.variable import Array, Variable
 from byhand.ops.index import filled, indexed, sliced
@@ -63,6 +63,8 @@ derive(
     y=lambda g, arrays, index: _read(g, arrays, index),
 )
 derive(copied, x=lambda g: g * 0, y=lambda g: g)
+
+BLOCK = 6144  # values; smaller ones cost more calls than they save memory
 
 VIEWS: dict[str, Any] = {}  # the recorded form of each view op, by name
 
@@ -121,15 +123,32 @@ def accumulated(x: Variable, combine: Any, a: Any, b: Any, value: float) -> bool
     if mode.recording:
         return False
     array = x.array
+    first = a.array if isinstance(a, Variable) else a
+    second = b.array if isinstance(b, Variable) else b
     try:
-        step = combine(a.array if isinstance(a, Variable) else a, b.array if isinstance(b, Variable) else b)
-        if value != 1:
-            step *= value
-        np.add(array, step, array)
+        if array.size > BLOCK and combine is np.multiply and type(second) is float and value == 1:
+            _add_scaled(array, first, second)
+        else:
+            step = combine(first, second)
+            if value != 1:
+                step *= value
+            np.add(array, step, array)
     except (TypeError, ValueError):
         return False
     touch(array, "add_")
     return True
+
+
+def _add_scaled(array: Array, other: Array, alpha: float) -> None:
+    """array += alpha · other in at most 8 blocks, so that no temporary is as large as the array itself."""
+    if other.shape != array.shape or other.strides != array.strides or not array.flags.forc or other.dtype != array.dtype:
+        np.add(array, other * alpha, array)
+        return
+    target, source = array.ravel(order="K"), other.ravel(order="K")
+    size = max(BLOCK, target.size // 8)
+    for start in range(0, target.size, size):
+        part = target[start : start + size]
+        part += source[start : start + size] * alpha
 
 
 def _write(array: Array, value: Any) -> None:
@@ -204,11 +223,35 @@ def rebase(x: Variable, node: Node | None) -> None:
     _refresh(child, x)
 
 
+def turn(x: Variable, view: Variable) -> None:
+    """x ← a view of x; what x was lives on as the parent of the view."""
+    if view is x:
+        return
+    if mode.recording:
+        _refuse_leaf(x, "a change of shape")
+    if view.source is None:
+        x.array = view.array
+        if x.node is not None:
+            x.node.shape = view.array.shape
+        return
+    before = type(x)(x.array, x.node)
+    before.source, before.views = x.source, x.views
+    for reference in before.views or ():
+        other = reference()
+        if other is not None and other.source is not None and other.source[0] is x:
+            other.source = (before, *other.source[1:])
+    if before.source is not None:
+        _, op_of_x, attrs = before.source
+        link(before.source[0], op_of_x, attrs, before)
+    x.array, x.node, x.views = view.array, view.node, None
+    link(before, *view.source[1:], x)
+
+
 def _refresh(parent: Variable, changed: Variable) -> None:
     """Derive the views of `parent` anew from its new value."""
     for reference in parent.views or ():
         view = reference()
-        if view is None or view.source is None:
+        if view is None or view.source is None or view.source[0] is not parent:
             continue
         _, op_of_view, attrs = view.source
         if parent.node is None:
@@ -218,4 +261,4 @@ def _refresh(parent: Variable, changed: Variable) -> None:
         _refresh(view, changed)
 
 
-__all__ = ["accumulated", "assign", "change", "copied", "know_views", "rebase", "view_written", "written"]
+__all__ = ["accumulated", "assign", "change", "copied", "know_views", "rebase", "turn", "view_written", "written"]

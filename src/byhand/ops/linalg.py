@@ -12,7 +12,7 @@ from byhand.core.op import CONTRACT, derive, op
 from byhand.core.variable import Array, Variable
 from byhand.ops import elementwise as e
 from byhand.ops.axes import count, one
-from byhand.ops.reduce import sum_over
+from byhand.ops.reduce import norm, sum_over
 from byhand.ops.views import expanded, permuted, reshaped
 
 if TYPE_CHECKING:
@@ -116,6 +116,28 @@ def _ranked(x: Any, y: Any, ndim_x: int, ndim_y: int, name: str, expects: str) -
     if x.ndim != ndim_x or y.ndim != ndim_y or (ndim_x == 3 and x.shape[0] != y.shape[0]):
         raise ShapeError(f"{name} got {x.shape} and {y.shape}; expected {expects}")
     return matmul(x, y)
+
+
+def addmv(x: Any, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta · x + alpha · mat @ vec."""
+    product = mv(mat, vec)
+    return (x if beta == 1 else beta * x) + (product if alpha == 1 else alpha * product)
+
+
+def cdist(x: Any, other: Any, p: float = 2.0) -> Tensor:
+    """The p-norm between all rows of both: (…, n, k) and (…, m, k) → (…, n, m).
+
+    For p = 2 and many rows √(|a|² + |b|² − 2ab), which needs no array of all differences, as PyTorch has it.
+    """
+    if p != 2 or max(x.shape[-2], other.shape[-2]) <= 25:
+        differences = reshaped(x, shape=(*x.shape[:-1], 1, x.shape[-1]))
+        differences = differences - reshaped(other, shape=(*other.shape[:-2], 1, *other.shape[-2:]))
+        return norm(differences, p, -1)
+    squares = sum_over(e.square(x), axis=(x.ndim - 1,), keepdims=True)
+    others = sum_over(e.square(other), axis=(other.ndim - 1,), keepdims=True)
+    squares = squares + flip_last(others) - 2 * matmul(x, flip_last(other))
+    positive = squares > 0  # rounding may leave a little less than 0, and √ has no slope there
+    return e.select(positive, e.sqrt(e.select(positive, squares, 1)), 0)
 
 
 def outer(x: Any, vec2: Any) -> Tensor:

@@ -80,6 +80,12 @@ def argmin_over(x: Array, *, axis: int | None, keepdims: bool) -> Array:
     return x.argmin(axis=axis, keepdims=keepdims)  # type: ignore[arg-type]
 
 
+@op(REDUCE)
+def column_sums(x: Array) -> Array:
+    """Σ over the rows of a matrix, as a product with ones: of (400, 4) in 1.5 µs, where x.sum(axis=0) takes 5.5"""
+    return np.ones(len(x), x.dtype) @ x
+
+
 def kept(value: Any, x_shape: tuple[int, ...], axis: Axes, keepdims: bool) -> Any:
     """`value`, reduced over `axis`, with those axes back as size 1."""
     if keepdims:
@@ -112,6 +118,7 @@ def _others(x: Any, axis: Axes) -> Any:
 
 
 derive(sum_over, x=lambda g, x_shape, axis, keepdims: spread(g, x_shape, axis, keepdims))
+derive(column_sums, x=lambda g, x_shape: expanded(g, shape=x_shape))
 derive(mean_over, x=lambda g, x_shape, axis, keepdims, size: spread(g / size, x_shape, axis, keepdims))
 derive(prod_over, x=lambda g, x, axis, keepdims: kept(g, x.shape, axis, keepdims) * _others(x, axis))
 derive(max_over, x=_extreme)
@@ -195,6 +202,19 @@ def argmin(x: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, ke
 def count_nonzero(x: Any, dim: Any = None, *, axis: Any = None) -> Tensor:
     """How many values are not 0."""
     return sum(x != 0, either(dim, axis, "dim and axis"))
+
+
+def nansum(
+    x: Any, dim: Any = None, keepdim: Any = None, *, dtype: Any = None, axis: Any = None, keepdims: Any = None
+) -> Tensor:
+    """Σ x over the axes, NaN counted as 0."""
+    return sum(e.select(x != x, 0, x), dim, keepdim, dtype=dtype, axis=axis, keepdims=keepdims)
+
+
+def nanmean(x: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, keepdims: Any = None) -> Tensor:
+    """The mean over the axes of all that is not NaN."""
+    count = sum(x == x, dim, keepdim, axis=axis, keepdims=keepdims)
+    return nansum(x, dim, keepdim, axis=axis, keepdims=keepdims) / e.cast(count, dtype=x.dtype)
 
 
 # variance, norms, logsumexp
@@ -332,11 +352,18 @@ def norm(
     return sum_over(e.abs(x) ** p, axis=axes, keepdims=keep) ** (1 / p)
 
 
+def dist(x: Any, other: Any, p: Any = 2) -> Tensor:
+    """The p-norm of x − other."""
+    return norm(x - other, p)
+
+
 def unbroadcast(g: Any, *, shape: tuple[int, ...]) -> Tensor:
     """The gradient of broadcasting: sum g over the axes that `shape` lacks or has with size 1."""
     lead = len(g.shape) - len(shape)
     if lead > 0 and g.shape[lead:] == shape:  # a bias: the common case
-        return sum_over(g, axis=(0,) if lead == 1 else tuple(range(lead)), keepdims=False)
+        if lead == 1 == len(shape):
+            return column_sums(g)
+        return sum_over(g, axis=tuple(range(lead)), keepdims=False)
     axes = (*range(lead), *[i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1])
     if not axes:
         return reshaped(g, shape=shape)

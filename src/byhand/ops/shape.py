@@ -14,7 +14,7 @@ import numpy as np
 from byhand.core.errors import ShapeError, UsageError
 from byhand.core.op import MOVE, derive, op
 from byhand.core.variable import Array
-from byhand.ops.axes import completed, either, many, one, shape_of
+from byhand.ops.axes import completed, either, many, one, shape_of, together
 from byhand.ops.views import expanded, narrowed, padded, permuted, reshaped
 
 if TYPE_CHECKING:
@@ -96,6 +96,21 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         raise UsageError(f"flatten: start_dim={start_dim} lies behind end_dim={end_dim}")
     shape = x.shape
     return reshaped(x, shape=(*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+
+
+def ravel(x: Any) -> Tensor:
+    """All values as a vector."""
+    return reshaped(x, shape=(math.prod(x.shape),))
+
+
+def atleast_1d(x: Any) -> Tensor:
+    """A number as a vector of one value; all else as it is."""
+    return x if x.ndim else reshaped(x, shape=(1,))
+
+
+def atleast_2d(x: Any) -> Tensor:
+    """A number or a vector as a matrix of one row; all else as it is."""
+    return x if x.ndim > 1 else reshaped(x, shape=(1, math.prod(x.shape)))
 
 
 def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Tensor:
@@ -221,6 +236,11 @@ def expand_as(x: Any, other: Any) -> Tensor:
     return expanded(x, shape=other.shape)
 
 
+def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
+    """The shape that these broadcast to."""
+    return together("broadcast_shapes", *[shape_of((shape,)) for shape in shapes])
+
+
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """All of them expanded to the shape they have together."""
     shape = together("broadcast_tensors", *[x.shape for x in tensors])
@@ -284,6 +304,11 @@ def vstack(tensors: Sequence[Any]) -> Tensor:
     return cat([reshape(x, 1, -1) if x.ndim < 2 else x for x in tensors], 0)
 
 
+def column_stack(tensors: Sequence[Any]) -> Tensor:
+    """Along axis 1, vectors and numbers as columns."""
+    return cat([reshape(x, -1, 1) if x.ndim < 2 else x for x in tensors], 1)
+
+
 def narrow(x: Any, dim: int, start: int, length: int) -> Tensor:
     """x[start : start + length] along an axis; a view."""
     axis = one(dim, x.ndim, "narrow")
@@ -318,6 +343,22 @@ def chunk(x: Any, chunks: int, dim: int | None = None, *, axis: int | None = Non
     if chunks <= 0:
         raise UsageError(f"chunk: the number of chunks must be positive, not {chunks}")
     return split(x, max(-(-x.shape[place] // chunks), 1), place)
+
+
+def tensor_split(x: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """This many pieces, the first ones larger by one if need be, or pieces that end before these places; views."""
+    axis = one(dim, x.ndim, "tensor_split")
+    size = x.shape[axis]
+    if isinstance(indices_or_sections, int):
+        parts = indices_or_sections
+        if parts <= 0:
+            raise UsageError(f"tensor_split: the number of pieces must be positive, not {parts}")
+        ends = [k * (size // parts) + min(k, size % parts) for k in range(1, parts + 1)]
+    else:
+        ends = [*[min(i if i >= 0 else max(i + size, 0), size) for i in indices_or_sections], size]
+    return tuple(
+        narrowed(x, axis=axis, start=start, stop=max(start, end)) for start, end in zip([0, *ends], ends, strict=False)
+    )
 
 
 def unbind(x: Any, dim: int | None = None, *, axis: int | None = None) -> tuple[Tensor, ...]:

@@ -31,6 +31,13 @@ class Found(NamedTuple):
     indices: Tensor
 
 
+class Extremes(NamedTuple):
+    """The smallest and the largest values."""
+
+    min: Tensor
+    max: Tensor
+
+
 @op(MOVE, name="argsort")
 def order(x: Array, *, axis: int, descending: bool) -> Array:
     """The indices that sort x along an axis; equals keep their order"""
@@ -219,7 +226,18 @@ def searchsorted(sorted_sequence: Any, values: Any, *, right: bool = False) -> T
     return wrap(np.asarray(np.searchsorted(sorted_sequence.array, array, "right" if right else "left")))
 
 
+def bucketize(x: Any, boundaries: Any, *, right: bool = False) -> Tensor:
+    """Between which two of the sorted boundaries each value lies, as the index of the upper one."""
+    return searchsorted(boundaries, x, right=right)
+
+
+def aminmax(x: Any, *, dim: int | None = None, keepdim: bool = False) -> Extremes:
+    """(min, max) of all values or along an axis."""
+    axes = tuple(range(x.ndim)) if dim is None else (one(dim, x.ndim, "aminmax"),)
+    return Extremes(min_over(x, axis=axes, keepdims=keepdim), max_over(x, axis=axes, keepdims=keepdim))
+
+
 __all__ = [
-    "Found", "argsort", "bincount", "histc", "kthvalue", "max", "median", "min", "quantile", "searchsorted",
+    "Extremes", "Found", "aminmax", "argsort", "bincount", "bucketize", "histc", "kthvalue", "max", "median", "min", "quantile", "searchsorted",
     "sort", "topk", "unique",
 ]  # fmt: skip

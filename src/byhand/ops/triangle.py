@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from byhand.core.errors import ShapeError
 from byhand.core.op import MOVE, derive, op
 from byhand.core.variable import Array
 from byhand.ops.axes import one
-from byhand.ops.views import diagonal_of, diagonal_scattered
+from byhand.ops.views import diagonal_of, diagonal_scattered, reshaped
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
@@ -62,6 +63,11 @@ def diag_embed(x: Any, offset: int = 0) -> Tensor:
     size = x.shape[-1] + abs(offset)
     shape = (*x.shape[:-1], size, size)
     return diagonal_scattered(x, shape=shape, offset=offset, axis1=x.ndim - 1, axis2=x.ndim)
+
+
+def diagflat(x: Any, offset: int = 0) -> Tensor:
+    """The matrix that has all values of x on a diagonal."""
+    return diag(reshaped(x, shape=(math.prod(x.shape),)), offset)
 
 
 def trace(x: Any) -> Tensor:

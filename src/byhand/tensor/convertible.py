@@ -81,6 +81,10 @@ class Convertible(Part):
         """Converted to int64."""
         return self.to(np.int64)
 
+    def short(self) -> Tensor:
+        """Converted to int16."""
+        return self.to(np.int16)
+
     def bool(self) -> Tensor:
         """Converted to bool."""
         return self.to(np.bool_)

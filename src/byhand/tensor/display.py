@@ -7,60 +7,84 @@ from typing import Any
 
 import numpy as np
 
+from byhand.core.dtypes import get_default_dtype
 from byhand.core.variable import Array
 
-QUIET = {np.dtype(np.float32), np.dtype(np.int64), np.dtype(np.bool_)}
+PREFIX = "tensor("
+WIDTH = 80
+LONG = 1000  # a tensor of more values is shown by its edges
+EDGE = 3
+
+Form = Callable[[Any], str]
 
 
 def text_of(array: Array, notes: list[str]) -> str:
     """`tensor([...], notes)`, broken at 80 columns."""
-    if array.dtype not in QUIET:
+    said = [get_default_dtype()] if array.size == 0 else [get_default_dtype(), np.dtype(np.int64), np.dtype(np.bool_)]
+    if array.dtype not in said:
         notes = [f"dtype={array.dtype}", *notes]
+    if array.size == 0 and array.ndim != 1:
+        notes = [f"size={array.shape}", *notes]
+    indent = " " * len(PREFIX)
+    text = PREFIX + _body(array)
+    column = len(text) - text.rfind("\n") + 1
+    for note in notes:
+        if column + len(note) + 2 > WIDTH:
+            text, column = f"{text},\n{indent}{note}", len(indent) + len(note)
+        else:
+            text, column = f"{text}, {note}", column + len(note) + 2
+    return text + ")"
+
+
+def _body(array: Array) -> str:
     if array.size == 0:
-        body = "[]" if array.ndim == 1 else f"[], size={array.shape}"
+        return "[]"
+    short = array.size > LONG
+    spell, width = _spelling(_edges(array) if short else array)
+    return _nested(array, lambda x: spell(x).rjust(width), width, len(PREFIX), short)
+
+
+def _nested(array: Array, form: Form, width: int, indent: int, short: bool) -> str:
+    if array.ndim == 0:
+        return form(array.item())
+    cut = short and len(array) > 2 * EDGE
+    if array.ndim == 1:
+        head = [form(x) for x in (array[:EDGE] if cut else array).tolist()]
+        words = [*head, " ...", *[form(x) for x in array[-EDGE:].tolist()]] if cut else head
+        room = max(1, (WIDTH - indent) // (width + 2))
+        lines = [", ".join(words[i : i + room]) for i in range(0, len(words), room)]
+        return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
+    rows = [_nested(row, form, width, indent + 1, short) for row in (array[:EDGE] if cut else array)]
+    if cut:
+        rows += ["...", *[_nested(row, form, width, indent + 1, short) for row in array[-EDGE:]]]
+    return "[" + ("," + "\n" * (array.ndim - 1) + " " * (indent + 1)).join(rows) + "]"
+
+
+def _spelling(shown: Array) -> tuple[Form, int]:
+    """How to write a value, and the width of the widest."""
+    if shown.dtype.kind != "f":
+        return str, max(len(str(x)) for x in shown.ravel().tolist())
+    values = shown[np.isfinite(shown) & (shown != 0)].astype(np.float64)
+    if not values.size:
+        return _whole, 1
+    sizes = np.abs(values)
+    low, high = sizes.min(), sizes.max()
+    whole = bool((values == np.ceil(values)).all())
+    spell: Form
+    if high / low > 1000 or high > 1e8 or (not whole and low < 1e-4):
+        spell = "{:.4e}".format
     else:
-        body = np.array2string(
-            array,
-            max_line_width=80,
-            separator=", ",
-            prefix="tensor(",
-            threshold=1000,
-            edgeitems=3,
-            formatter=_forms(array),
-        )
-    return f"tensor({', '.join([body, *notes])})"
+        spell = _whole if whole else "{:.4f}".format
+    return spell, max(len(spell(x)) for x in values.tolist())
 
 
-def _forms(array: Array) -> Any:
-    if array.dtype.kind == "f":
-        return {"float_kind": _float_form(array)}
-    if array.dtype.kind == "b":
-        width = 5 if array.ndim and not array.all() else 4
-        return {"bool": lambda x: str(bool(x)).rjust(width if array.ndim else 0)}
-    width = max(len(str(x)) for x in (array.min(), array.max())) if array.ndim else 0
-    return {"int_kind": lambda x: str(x).rjust(width)}
-
-
-def _float_form(array: Array) -> Callable[[Any], str]:
-    shown = array if array.size <= 1000 else _edges(array)
-    finite = np.abs(shown[np.isfinite(shown) & (shown != 0)].astype(np.float64))
-    if finite.size == 0 or bool((finite == np.ceil(finite)).all()):
-        huge = finite.size > 0 and (finite.max() > 1e8 or (finite.max() / finite.min() > 1000 and finite.max() > 1e5))
-        spell = "{:.4e}".format if huge else "{:.0f}.".format
-    else:
-        low, high = finite.min(), finite.max()
-        spell = "{:.4e}".format if high / low > 1000 or high > 1e8 or low < 1e-4 else "{:.4f}".format
-
-    def form(x: Any) -> str:
-        return spell(x) if np.isfinite(x) else str(float(x))
-
-    width = max(len(form(x)) for x in shown.ravel()) if array.ndim else 0
-    return lambda x: form(x).rjust(width)
+def _whole(x: float) -> str:
+    return f"{x:.0f}." if np.isfinite(x) else str(x)
 
 
 def _edges(array: Array) -> Array:
     """The values that are printed of a large array."""
     for axis in range(array.ndim):
-        if array.shape[axis] > 6:
+        if array.shape[axis] > 2 * EDGE:
             array = np.take(array, [0, 1, 2, -3, -2, -1], axis=axis)
     return array

@@ -158,7 +158,7 @@ class Holding(Part):
         return int(self.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.array.item(), spec) if spec and self.array.ndim == 0 else format(repr(self), spec)
+        return format(self.array.item() if self.array.ndim == 0 else repr(self), spec)
 
     def __len__(self) -> int:
         if not self.array.ndim:

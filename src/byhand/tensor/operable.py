@@ -78,15 +78,18 @@ class Operable(Part):
     add, sub, mul, div = scale.add, scale.sub, e.mul, scale.div
     subtract, multiply, divide, true_divide = scale.sub, e.mul, scale.div, e.true_divide
     neg, negative, pow, square, sqrt, rsqrt, reciprocal = e.neg, e.neg, e.pow, e.square, e.sqrt, e.rsqrt, e.reciprocal
-    abs, absolute, sign, frac = e.abs, e.abs, e.sign, e.frac
+    abs, absolute, sign, sgn, frac = e.abs, e.abs, e.sign, e.sign, e.frac
     exp, exp2, expm1, log, log2, log10, log1p = e.exp, e.exp2, e.expm1, e.log, e.log2, e.log10, e.log1p
     logaddexp, xlogy, hypot, atan2, arctan2 = e.logaddexp, e.xlogy, trig.hypot, trig.atan2, trig.atan2
     sin, cos, tan, asin, acos, atan = trig.sin, trig.cos, trig.tan, trig.asin, trig.acos, trig.atan
     arcsin, arccos, arctan = trig.asin, trig.acos, trig.atan
+    arcsinh, arccosh, arctanh = trig.asinh, trig.acosh, trig.atanh
+    deg2rad, rad2deg, logit = e.deg2rad, e.rad2deg, e.logit
     sinh, cosh, tanh, asinh, acosh, atanh = trig.sinh, trig.cosh, trig.tanh, trig.asinh, trig.acosh, trig.atanh
     floor, ceil, trunc, fix, round = e.floor, e.ceil, e.trunc, e.trunc, e.round
     floor_divide, remainder, fmod = e.floor_divide, e.remainder, e.fmod
     maximum, minimum, clamp, clip, nan_to_num = e.maximum, e.minimum, e.clamp, e.clamp, e.nan_to_num
+    clamp_min, clamp_max = e.clamp_min, e.clamp_max
     erf, erfc = special.erf, special.erfc
     relu, sigmoid = activation.relu, activation.sigmoid
     softmax, log_softmax = activation.softmax, activation.log_softmax
@@ -97,7 +100,9 @@ class Operable(Part):
     logical_xor, logical_not = compare.logical_xor, compare.logical_not
     bitwise_and, bitwise_or = compare.bitwise_and, compare.bitwise_or
     bitwise_xor, bitwise_not = compare.bitwise_xor, compare.bitwise_not
+    bitwise_left_shift, bitwise_right_shift = compare.bitwise_left_shift, compare.bitwise_right_shift
     isnan, isinf, isfinite = compare.isnan, compare.isinf, compare.isfinite
+    isposinf, isneginf = compare.isposinf, compare.isneginf
     isclose, allclose, equal = compare.isclose, compare.allclose, compare.equal
     sum, mean, prod, amax, amin, any, all = (
         reduce.sum, reduce.mean, reduce.prod, reduce.amax, reduce.amin, reduce.any, reduce.all,
@@ -105,7 +110,7 @@ class Operable(Part):
     argmax, argmin, count_nonzero, logsumexp, norm = (
         reduce.argmax, reduce.argmin, reduce.count_nonzero, reduce.logsumexp, reduce.norm,
     )  # fmt: skip
-    var, std = reduce.var, reduce.std
+    var, std, nansum, nanmean, dist = reduce.var, reduce.std, reduce.nansum, reduce.nanmean, reduce.dist
     max, min, sort, argsort, topk = sorting.max, sorting.min, sorting.sort, sorting.argsort, sorting.topk
     kthvalue, median, quantile, unique, bincount, histc = (
         sorting.kthvalue, sorting.median, sorting.quantile, sorting.unique, sorting.bincount, sorting.histc,
@@ -114,12 +119,14 @@ class Operable(Part):
     matmul, mm, bmm, mv, dot, outer, ger, inner = (
         linalg.matmul, linalg.mm, linalg.bmm, linalg.mv, linalg.dot, linalg.outer, linalg.outer, linalg.inner,
     )  # fmt: skip
-    addmm, baddbmm = linalg.addmm, linalg.baddbmm
+    vdot, addmm, addmv, baddbmm = linalg.dot, linalg.addmm, linalg.addmv, linalg.baddbmm
     reshape, view, flatten, unflatten = shape.reshape, shape.view, shape.flatten, shape.unflatten
+    ravel, tensor_split = shape.ravel, shape.tensor_split
     squeeze, unsqueeze, permute, transpose, t = shape.squeeze, shape.unsqueeze, shape.permute, shape.transpose, shape.t
     swapaxes, swapdims, movedim, moveaxis = shape.transpose, shape.transpose, shape.movedim, shape.movedim
     flip, fliplr, flipud, roll, rot90 = shape.flip, shape.fliplr, shape.flipud, shape.roll, shape.rot90
     tril, triu, trace = triangle.tril, triangle.triu, triangle.trace
+    diagflat = triangle.diagflat
     diagonal, diag, diag_embed = triangle.diagonal, triangle.diag, triangle.diag_embed
     expand, expand_as, broadcast_to = shape.expand, shape.expand_as, shape.broadcast_to
     repeat, tile, narrow, split, chunk, unbind = (
@@ -132,6 +139,7 @@ class Operable(Part):
         index.index_select, index.index_add, index.masked_fill, index.masked_select, index.nonzero,
         index.repeat_interleave,
     )  # fmt: skip
+    argwhere, index_fill, index_copy, aminmax = index.argwhere, index.index_fill, index.index_copy, sorting.aminmax
     bernoulli, multinomial = random.bernoulli, random.multinomial
 
     def where(self, condition: Any, other: Any) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from byhand.core.recorder import wrap
 from byhand.core.variable import Variable
-from byhand.ops import activation, compare, index, inplace, random, scale
+from byhand.ops import activation, compare, index, inplace, random, scale, scan, special, triangle
 from byhand.ops import elementwise as e
 from byhand.ops import trigonometry as trig
 from byhand.tensor.part import Part
@@ -38,6 +38,18 @@ def _change(x: X, function: Any, *others: Any) -> X:
     return changed
 
 
+def _stored(function: Any) -> Callable[..., Tensor]:
+    """The method that writes what a function of several ops computes into the tensor itself."""
+
+    def method(self: Tensor, *others: Any, **attrs: Any) -> Tensor:
+        # of a clone, since rules read what is overwritten here
+        return _change(self, inplace.copied, function(self.clone(), *others, **attrs))
+
+    method.__name__ = method.__qualname__ = f"{function.__name__}_"
+    method.__doc__ = f"self ← {function.__doc__}, in place"
+    return method
+
+
 class Overwritable(Part):
     """What changes a tensor in its own memory."""
 
@@ -45,7 +57,8 @@ class Overwritable(Part):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         place, arrays = index.resolved(key, self.array.ndim)
-        inplace.assign(self, place, arrays, value)
+        basic, place = index.integers_first(place, arrays) if arrays else (None, place)
+        inplace.assign(self if basic is None else index.sliced(self, index=basic), place, arrays, value)
 
     def add_(self, other: Any, *, alpha: float = 1) -> Self:
         """self ← self + alpha · other"""
@@ -98,7 +111,6 @@ class Overwritable(Part):
 
     def clamp_(self, min: Any = None, max: Any = None) -> Self:
         """self ← self kept within min and max"""
-        # of a clone, since the rule reads what is overwritten here
         return _change(self, inplace.copied, self.clone().clamp(min, max))
 
     clip_ = clamp_
@@ -160,6 +172,21 @@ class Overwritable(Part):
     floor_, ceil_, trunc_ = _in_place(e.floor), _in_place(e.ceil), _in_place(e.trunc)
     relu_, sigmoid_ = _in_place(activation.relu), _in_place(activation.sigmoid)
     maximum_, minimum_ = _in_place(e.maximum), _in_place(e.minimum)
+    exp2_, erf_, erfc_, fmod_ = _in_place(e.exp2), _in_place(special.erf), _in_place(special.erfc), _in_place(e.fmod)
+    asin_, acos_, atan_, atan2_ = _in_place(trig.asin), _in_place(trig.acos), _in_place(trig.atan), _in_place(trig.atan2)
+    asinh_, acosh_, atanh_ = _in_place(trig.asinh), _in_place(trig.acosh), _in_place(trig.atanh)
+    bitwise_and_, bitwise_or_, bitwise_xor_ = __iand__, __ior__, __ixor__
+    bitwise_not_, logical_not_ = _in_place(compare.bitwise_not), _stored(compare.logical_not)
+    logical_and_, logical_or_, logical_xor_ = (
+        _stored(compare.logical_and), _stored(compare.logical_or), _stored(compare.logical_xor),
+    )  # fmt: skip
+    negative_, absolute_, subtract_, divide_, true_divide_ = neg_, abs_, sub_, div_, _in_place(e.true_divide)
+    round_, frac_, nan_to_num_ = _stored(e.round), _stored(e.frac), _stored(e.nan_to_num)
+    clamp_min_, clamp_max_ = _stored(e.clamp_min), _stored(e.clamp_max)
+    tril_, triu_, cumsum_, cumprod_ = (
+        _stored(triangle.tril), _stored(triangle.triu), _stored(scan.cumsum), _stored(scan.cumprod),
+    )  # fmt: skip
+    index_fill_, index_copy_ = _stored(index.index_fill), _stored(index.index_copy)
 
     def unsqueeze_(self, dim: int) -> Self:
         """self with a new axis of size 1"""
@@ -173,6 +200,12 @@ class Overwritable(Part):
         """self transposed"""
         return self._reshape_(self.t())
 
+    def transpose_(self, dim0: int, dim1: int) -> Self:
+        """self with two axes exchanged"""
+        return self._reshape_(self.transpose(dim0, dim1))
+
+    swapaxes_ = swapdims_ = transpose_
+
     def _reshape_(self, view: Tensor) -> Self:
-        self.array, self.node, self.source = view.array, view.node, None
+        inplace.turn(self, view)
         return self
