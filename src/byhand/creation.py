@@ -194,14 +194,14 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
     return _made(np.eye(n, m, dtype=resolve(dtype)), device, requires_grad)
 
 
-def tril_indices(row: int, col: int, offset: int = 0) -> Tensor:
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = np.int64, device: Any = None) -> Tensor:
     """The (row, column) indices of the lower triangle, (2, n)."""
-    return Tensor(np.stack(np.tril_indices(row, offset, col)))
+    return _made(np.stack(np.tril_indices(row, offset, col)).astype(resolve(dtype)), device, False)
 
 
-def triu_indices(row: int, col: int, offset: int = 0) -> Tensor:
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = np.int64, device: Any = None) -> Tensor:
     """The (row, column) indices of the upper triangle, (2, n)."""
-    return Tensor(np.stack(np.triu_indices(row, offset, col)))
+    return _made(np.stack(np.triu_indices(row, offset, col)).astype(resolve(dtype)), device, False)
 
 
 # at random
@@ -265,9 +265,9 @@ def normal(
     return made.detach()
 
 
-def scalar_tensor(value: Any, *, dtype: Any = None) -> Tensor:
+def scalar_tensor(value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor without axes."""
-    return tensor(value, dtype=resolve(dtype))
+    return tensor(value, dtype=resolve(dtype), device=device, requires_grad=requires_grad)
 
 
 def is_tensor(obj: object) -> bool:

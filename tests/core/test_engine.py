@@ -225,7 +225,9 @@ def test_broadcast_gradients_are_summed_back(a: tuple[int, ...], b: tuple[int, .
     z.sum().backward()
     full = np.broadcast_shapes(a, b)
     assert x.grad.shape == a and y.grad.shape == b
-    axes_x = tuple(i for i in range(len(full)) if i < len(full) - len(a) or (a[i - len(full) + len(a)] == 1 and full[i] != 1))
+    axes_x = tuple(
+        i for i in range(len(full)) if i < len(full) - len(a) or (a[i - len(full) + len(a)] == 1 and full[i] != 1)
+    )
     expected = np.broadcast_to(y.detach().numpy(), full).sum(axes_x).reshape(a)
     np.testing.assert_allclose(x.grad, expected, rtol=1e-6)
 

@@ -66,7 +66,11 @@ CASES: list[tuple[Callable[[], Any], type, str]] = [
     (lambda: byhand.zeros(2, device="cuda"), UsageError, r"computes on the CPU.*'cuda'"),
     (lambda: A.cuda(), UsageError, r"computes on the CPU"),
     (lambda: A.to("cuda:0"), UsageError, r"computes on the CPU"),
-    (lambda: byhand.tensor([1, 2], requires_grad=True), DtypeError, r"only float tensors have gradients.*int64.*\.float\(\)"),
+    (
+        lambda: byhand.tensor([1, 2], requires_grad=True),
+        DtypeError,
+        r"only float tensors have gradients.*int64.*\.float\(\)",
+    ),
     (lambda: byhand.from_numpy([1]), UsageError, r"from_numpy takes a NumPy array, not list"),
     (lambda: byhand.arange(0, 5, 0), UsageError, r"step must not be 0"),
     (lambda: byhand.ones(1, requires_grad=True).numpy(), GraphError, r"detach\(\)\.numpy\(\)"),

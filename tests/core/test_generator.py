@@ -10,10 +10,13 @@ import pytest
 import byhand
 
 DRAWS = [
-    lambda: byhand.rand(3, 2), lambda: byhand.randn(3, 2), lambda: byhand.randint(0, 100, (5,)), lambda: byhand.randperm(10),
-    lambda: byhand.normal(0.0, 1.0, (4,)), lambda: byhand.bernoulli(byhand.full((20,), 0.5)), lambda: byhand.rand_like(byhand.ones(3)),
+    lambda: byhand.rand(3, 2), lambda: byhand.randn(3, 2), lambda: byhand.randint(0, 100, (5,)),
+    lambda: byhand.randperm(10),
+    lambda: byhand.normal(0.0, 1.0, (4,)), lambda: byhand.bernoulli(byhand.full((20,), 0.5)),
+    lambda: byhand.rand_like(byhand.ones(3)),
     lambda: byhand.multinomial(byhand.ones(10), 5), lambda: byhand.multinomial(byhand.ones(10), 50, replacement=True),
-    lambda: byhand.ones(5).normal_(), lambda: byhand.ones(5).uniform_(), lambda: byhand.ones(20).bernoulli_(), lambda: byhand.randn_like(byhand.ones(3)),
+    lambda: byhand.ones(5).normal_(), lambda: byhand.ones(5).uniform_(), lambda: byhand.ones(20).bernoulli_(),
+    lambda: byhand.randn_like(byhand.ones(3)),
 ]  # fmt: skip
 
 

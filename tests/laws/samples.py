@@ -18,7 +18,6 @@ from byhand.ops import activation as a
 from byhand.ops import compare as c
 from byhand.ops import elementwise as e
 from byhand.ops import index, inplace, linalg, loss, normalization, reduce, scan, shape, sort, special, triangle, views
-from byhand.ops import trigonometry as t
 from byhand.ops import trigonometry as trig
 from byhand.ops.index import SLOT
 
@@ -250,7 +249,8 @@ ACTIVATIONS = [
     sample(a.thresholded, X, limit=0.4, value=-2.0, reference=each(lambda x, limit, value: x if x > limit else value)),
     sample(
         a.normalized_exp, X, axis=1,
-        reference=lambda x, axis: np.array([[math.exp(v) / sum(map(math.exp, row)) for v in row] for row in x.tolist()]),
+        reference=lambda x, axis: np.array([[math.exp(v) / sum(map(math.exp,
+            row)) for v in row] for row in x.tolist()]),
     ),
     sample(
         a.log_normalized, X, axis=0,
@@ -275,6 +275,7 @@ REDUCTIONS = [
         reference=along(lambda v: math.log(math.fsum(map(math.exp, v)))),
     ),
     sample(reduce.euclidean, CUBE, axis=(1,), keepdims=True, reference=along(lambda v: math.hypot(*v))),
+    sample(reduce.column_sums, MATRIX, reference=lambda x: np.array([math.fsum(column) for column in x.T.tolist()])),
     sample(scan.running_sum, CUBE, axis=1, reference=scanning(math.fsum)),
     sample(scan.running_product, X, axis=1, reference=scanning(math.prod)),
     sample(scan.running_product, X * MASK, axis=0, reference=scanning(math.prod)),
@@ -316,8 +317,10 @@ VIEWS = [
 MOVES = [
     sample(shape.flipped, CUBE, axis=(0, 2), reference=lambda x, axis: x[::-1, :, ::-1]),
     sample(shape.rolled, CUBE, shift=(1, -2), axis=(0, 2), reference=lambda x, **_: x[[1, 0]][:, :, [2, 3, 0, 1]]),
-    sample(triangle.lower, MATRIX, diagonal=-1, reference=lambda x, diagonal: x * (np.indices(x.shape)[0] > np.indices(x.shape)[1])),
-    sample(triangle.upper, MATRIX, diagonal=1, reference=lambda x, diagonal: x * (np.indices(x.shape)[0] < np.indices(x.shape)[1])),
+    sample(triangle.lower, MATRIX, diagonal=-1, reference=lambda x,
+        diagonal: x * (np.indices(x.shape)[0] > np.indices(x.shape)[1])),
+    sample(triangle.upper, MATRIX, diagonal=1, reference=lambda x,
+        diagonal: x * (np.indices(x.shape)[0] < np.indices(x.shape)[1])),
     sample(shape.joined, MATRIX, SQUARE, SQUARE, axis=1, reference=lambda *xs, axis: np.hstack(xs)),
     sample(index.indexed, MATRIX, ROWS, index=(SLOT,), reference=lambda x, i, index: np.take(x, i, 0)),
     sample(index.indexed, X, MASK, index=(SLOT,), reference=lambda x, m, index: np.compress(m.ravel(), x)),
@@ -325,7 +328,8 @@ MOVES = [
         index.indexed, CUBE, ROWS % 2, np.array([3, 0, 1]), index=(SLOT, slice(1, None), SLOT),
         reference=lambda x, i, j, index: np.stack([x[p, 1:, q] for p, q in zip(i, j, strict=True)]),
     ),
-    sample(index.placed, Y, index=(1, slice(None, 3)), shape=(2, 5), reference=lambda x, **_: np.pad([[0, 0, 0], x], ((0, 0), (0, 2)))),
+    sample(index.placed, Y, index=(1, slice(None, 3)), shape=(2, 5), reference=lambda x,
+        **_: np.pad([[0, 0, 0], x], ((0, 0), (0, 2)))),
     sample(
         index.index_added, MATRIX, ROWS, index=(SLOT,), shape=(4, 4),
         reference=lambda x, i, **_: np.stack([x[0], 0 * x[0], x[1] + x[2], 0 * x[0]]),
@@ -350,6 +354,7 @@ MOVES = [
     ),
     sample(inplace.copied, X, Y, reference=lambda x, y: np.stack([y, y])),
 ]  # fmt: skip
+
 
 def statistics_first(x: Any, weight: Any, bias: Any, axes: Any, eps: float) -> Any:
     """The normalisation of x by its own statistics, as the layers call it."""
@@ -406,11 +411,14 @@ PRODUCTS = [
         sample(linalg.linear, x, MATRIX, Y, reference=lambda x, w, b: np.einsum("...j,kj->...k", x, w) + b)
         for x in (spread(2, 4), CUBE, spread(4))
     ],
+    sample(linalg.contracted, MATRIX, terms=("ij",), result="ji", reference=lambda x, **_: np.array(x.T.tolist())),
     sample(linalg.contracted, X, MATRIX, terms=("ij", "jk"), result="ki", reference=lambda x, y, **_: (x @ y).T),
-    sample(linalg.contracted, CUBE, X, Y, terms=("ijk", "ij", "j"), result="i", reference=lambda x, y, z, **_: (x.sum(2) * y) @ z),
+    sample(linalg.contracted, CUBE, X, Y, terms=("ijk", "ij", "j"), result="i", reference=lambda x, y, z,
+        **_: (x.sum(2) * y) @ z),
     sample(
         loss.softmax_cross_entropy, X, np.array([2, 0]),
-        reference=lambda x, t: np.array([math.log(sum(map(math.exp, r))) - r[k] for r, k in zip(x.tolist(), t, strict=True)]),
+        reference=lambda x, t: np.array([math.log(sum(map(math.exp, r))) - r[k] for r,
+            k in zip(x.tolist(), t, strict=True)]),
     ),
     sample(
         loss.mean_cross_entropy, X, np.array([2, 0]),
@@ -455,6 +463,7 @@ SAMPLES: list[Sample] = list(
 # No gradient passes through these: their results are booleans, indices or whole steps.
 NOT_DIFFERENTIABLE = {
     "all", "any", "argmax", "argmin", "argsort", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "eq", "floor_divide", "ge", "gt", "isclose", "isfinite", "isin", "isinf", "isnan",
+    "bitwise_right_shift", "bitwise_xor", "eq", "floor_divide", "ge", "gt", "isclose", "isfinite", "isin", "isinf",
+    "isnan",
     "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "one_hot_of", "within",
 }  # fmt: skip

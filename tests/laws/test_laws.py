@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from laws.samples import NOT_DIFFERENTIABLE, SAMPLES, Sample
 
 from byhand.autograd import grad, gradcheck, gradgradcheck
 from byhand.core import engine
 from byhand.core.op import OPS
 from byhand.tensor import Tensor
+from laws.samples import NOT_DIFFERENTIABLE, SAMPLES, Sample
 
 
 def _ids(samples: list[Sample]) -> list[str]:
@@ -150,7 +150,9 @@ def test_elementwise_takes_no_values_and_single_ones(sample: Sample) -> None:
         assert out.shape == np.broadcast_shapes(*[np.shape(x) for x in operands])
         assert type(out.array) is np.ndarray
         if small.floats:
-            for i, g in zip(small.floats, grad(out, [leaves[i] for i in small.floats], np.ones(out.shape)), strict=True):
+            for i, g in zip(
+                small.floats, grad(out, [leaves[i] for i in small.floats], np.ones(out.shape)), strict=True
+            ):
                 assert g.shape == np.shape(operands[i])
 
 
@@ -158,6 +160,13 @@ def test_elementwise_takes_no_values_and_single_ones(sample: Sample) -> None:
 def test_memory_order_does_not_matter(sample: Sample) -> None:
     operands = [np.asfortranarray(x) if isinstance(x, np.ndarray) else x for x in sample.operands]
     np.testing.assert_allclose(sample.call(*operands), sample.call(*sample.operands), rtol=1e-14, atol=1e-15)
+
+
+@over([s for s in SAMPLES if s.op.kind != "view"])
+def test_only_views_share_memory(sample: Sample) -> None:
+    """A result that aliased an operand unbeknownst would change with it."""
+    out = sample.call(*sample.operands)
+    assert not any(np.shares_memory(out, x) for x in sample.operands if isinstance(x, np.ndarray))
 
 
 @over([s for s in SAMPLES if s.op.ufunc is not None])
@@ -232,7 +241,9 @@ def test_only_what_the_rules_name_is_saved(sample: Sample) -> None:
     for name in named & set(sample.op.residuals):  # kept, and their operands too, for higher derivatives
         named |= set(inspect.signature(sample.op.residuals[name]).parameters)
     operands = sample.op.operands
-    names = operands[:-1] + operands[-1:] * (len(sample.operands) + 1 - len(operands)) if sample.op.variadic else operands
+    names = (
+        operands[:-1] + operands[-1:] * (len(sample.operands) + 1 - len(operands)) if sample.op.variadic else operands
+    )
     for name, kept in zip([*names, *sample.op.residuals, "out"], out.node.saved, strict=True):
         assert (kept is not None) == (name in named), name
 

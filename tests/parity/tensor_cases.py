@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from laws.samples import spread
 
 
@@ -64,15 +65,9 @@ one_dim = [c(C, 1), c(C, -1), c(C, dim=0), c(M.T, 0), c(POINT, 0), c(spread(5), 
 
 CALLS: dict[str, list[Call]] = {
     # elementwise
-    **{
-        name: plain
-        for name in (
-            "neg negative exp exp2 expm1 sin cos sinh cosh tanh asinh arcsinh atan arctan erf erfc sigmoid square floor"
-            " ceil trunc fix frac clone positive deg2rad rad2deg softsign expit sinc signbit isreal"
-        ).split()
-    },
-    **{name: inside for name in "asin arcsin acos arccos atanh arctanh tan erfinv".split()},
-    **{name: above for name in "sqrt rsqrt reciprocal log log2 log10 log1p lgamma digamma".split()},
+    **dict.fromkeys("neg negative exp exp2 expm1 sin cos sinh cosh tanh asinh arcsinh atan arctan erf erfc sigmoid square floor ceil trunc fix frac clone positive deg2rad rad2deg softsign expit sinc signbit isreal".split(), plain),
+    **dict.fromkeys("asin arcsin acos arccos atanh arctanh tan erfinv".split(), inside),
+    **dict.fromkeys("sqrt rsqrt reciprocal log log2 log10 log1p lgamma digamma".split(), above),
     "logit": [c(0.2 + POSITIVE / 4), c(POSITIVE, eps=0.2), c(POSITIVE, 0.4)],
     "acosh": [c(POSITIVE + 1)], "arccosh": [c(POSITIVE + 1)],
     **{name: [*plain, c(KINKS), c(N)] for name in ("abs", "absolute", "sign", "sgn")},
@@ -92,13 +87,15 @@ CALLS: dict[str, list[Call]] = {
     "float_power": [c(POSITIVE, V), c(POSITIVE, 2.5)],
     "floor_divide": [c(U(M), U(V)), c(U(M), 0.5), c(N, P), c(N, 3)],
     "remainder": [c(M, V), c(M, 0.5), c(N, P), c(N, -3)], "fmod": [c(M, V), c(M, 0.5), c(N, P), c(N, -3)],
-    **{name: [c(M, V), c(C, spread(3, 1)), c(M, POINT)] for name in ("atan2", "arctan2", "hypot", "logaddexp", "logaddexp2", "copysign")},
+    **{name: [c(M, V), c(C, spread(3, 1)), c(M, POINT)] for name in ("atan2", "arctan2", "hypot", "logaddexp",
+        "logaddexp2", "copysign")},
     "xlogy": [c(M, POSITIVE), c(ZEROS, POSITIVE), c(M, 2.5)],
     **{name: [c(M, V), c(TIES, np.array([1.0, 2.0, 3.0])), c(N, P)] for name in ("maximum", "minimum")},
     **{name: [c(M, V), c(M, POINT)] for name in ("fmax", "fmin")},
     "where": [c(B, M, V), c(B, M, 0.5), c(B, 0.5, M), c(Q, C.swapaxes(1, 2), POINT), c(B), c(N)],
     **{
-        name: [c(M, -1.0, 0.5), c(KINKS, -1, 1), c(KINKS, 0), c(M, max=0.5), c(M, min=-0.5), c(M, V - 1, V + 1), c(M, max=V), c(N, -2, 6)]
+        name: [c(M, -1.0, 0.5), c(KINKS, -1, 1), c(KINKS, 0), c(M, max=0.5), c(M, min=-0.5), c(M, V - 1, V + 1),
+            c(M, max=V), c(N, -2, 6)]
         for name in ("clamp", "clip")
     },
     "clamp_min": [c(M, 0.1), c(KINKS, 0.0)], "clamp_max": [c(M, 0.1), c(KINKS, 0.0)],
@@ -116,22 +113,28 @@ CALLS: dict[str, list[Call]] = {
     **{name: [c(N, P), c(B, Q), c(U(M), U(ZEROS))] for name in ("logical_and", "logical_or", "logical_xor")},
     "logical_not": [c(N), c(B), c(U(ZEROS))],
     **{name: [c(ODD), c(N)] for name in ("isnan", "isinf", "isfinite", "isneginf", "isposinf")},
-    "isclose": [c(M, M + 1e-9), c(M, V), c(ODD, ODD), c(ODD, ODD, equal_nan=True), c(M, M + 0.01, atol=0.1), c(M, M + 0.01, 0.5)],
+    "isclose": [c(M, M + 1e-9), c(M, V), c(ODD, ODD), c(ODD, ODD, equal_nan=True), c(M, M + 0.01, atol=0.1),
+        c(M, M + 0.01, 0.5)],
     "allclose": [c(M, M + 1e-9), c(M, V), c(ODD, ODD, equal_nan=True), c(M, M + 0.01, atol=0.1)],
     "equal": [c(M, M.copy()), c(M, V), c(N, N.copy())],
     # reductions
-    **{name: dims for name in ("sum", "mean", "nansum", "nanmean")},
-    **{name: [c(C, 1), c(C, (0, 2)), c(C, dim=-1, keepdim=True), c(TIES, 1), c(TIES), c(N, 0)] for name in ("amax", "amin")},
+    **dict.fromkeys(("sum", "mean", "nansum", "nanmean"), dims),
+    **{name: [c(C, 1), c(C, (0, 2)), c(C, dim=-1, keepdim=True), c(TIES, 1), c(TIES), c(N, 0)] for name in ("amax",
+        "amin")},
     "prod": [c(M), c(M, 0), c(C, -1, True), c(ZEROS), c(ZEROS, 1), c(ZEROS, 0), c(POINT), c(N), c(NONE, 0)],
     **{name: [c(B), c(B, 0), c(B, 1, True), c(N, -1), c(NONE, 0), c(ZEROS)] for name in ("any", "all")},
-    **{name: [c(C), c(C, 1), c(C, -1, True), c(TIES, 1), c(C, dim=0, keepdim=True), c(N, 0)] for name in ("argmax", "argmin")},
+    **{name: [c(C), c(C, 1), c(C, -1, True), c(TIES, 1), c(C, dim=0, keepdim=True), c(N, 0)] for name in ("argmax",
+        "argmin")},
     "count_nonzero": [c(ZEROS), c(ZEROS, 1), c(ZEROS, (0, 1)), c(N, 0), c(B)],
     **{
-        name: [*dims[:8], c(C, (0, 2), keepdim=True), c(C, 1, correction=0), c(C, False), c(C, 1, False), c(C, 1, unbiased=False, keepdim=True)]
+        name: [*dims[:8], c(C, (0, 2), keepdim=True), c(C, 1, correction=0), c(C, False), c(C, 1, False),
+            c(C, 1, unbiased=False, keepdim=True)]
         for name in ("var", "std")
     },
-    **{name: [c(C), c(C, 1), c(C, (0, 2), keepdim=True), c(C, 1, correction=0), c(C, 1, False)] for name in ("var_mean", "std_mean")},
-    "logsumexp": [c(C, 1), c(C, (0, 2)), c(C, -1, True), c(800 * M, 0), c(POINT, 0), c(U(np.array([-np.inf, -np.inf])), 0)],
+    **{name: [c(C), c(C, 1), c(C, (0, 2), keepdim=True), c(C, 1, correction=0), c(C, 1, False)] for name in ("var_mean",
+        "std_mean")},
+    "logsumexp": [c(C, 1), c(C, (0, 2)), c(C, -1, True), c(800 * M, 0), c(POINT, 0),
+        c(U(np.array([-np.inf, -np.inf])), 0)],
     "norm": [
         c(C), c(C, 2, 1), c(C, 1, (0, 2)), c(C, 3, -1, True), c(C, float("inf")), c(C, -float("inf"), 1), c(C, 0, 1),
         c(C, "fro"), c(C, 2.5, dim=0), c(C, dim=1), c(ZEROS * 0), c(ZEROS * 0, 2, 1),
@@ -152,30 +155,40 @@ CALLS: dict[str, list[Call]] = {
     "topk": [c(C, 2), c(C, 1, 1), c(C, 3, -1, False), c(C, 2, 0, largest=True), c(C, 0)],
     "kthvalue": [c(C, 2), c(C, 1, 1), c(C, 2, -1, True), c(C, 2, dim=0, keepdim=True)],
     "median": [c(spread(2, 4)), c(C, 1), c(C, -1, True), c(spread(5))],
-    "quantile": [c(C, 0.3), c(C, 0.5, 1), c(C, U(np.array([0.1, 0.9])), 1), c(C, 0.25, dim=-1, keepdim=True), c(V, 1.0), c(C, 0.3, keepdim=True)],
-    "unique": [c(N), c(ROWS, return_inverse=True), c(ROWS, return_inverse=True, return_counts=True), c(ROWS, return_counts=True), c(N[[0, 0]], dim=0)],
+    "quantile": [c(C, 0.3), c(C, 0.5, 1), c(C, U(np.array([0.1, 0.9])), 1), c(C, 0.25, dim=-1, keepdim=True), c(V, 1.0),
+        c(C, 0.3, keepdim=True)],
+    "unique": [c(N), c(ROWS, return_inverse=True), c(ROWS, return_inverse=True, return_counts=True),
+        c(ROWS, return_counts=True), c(N[[0, 0]], dim=0)],
     "bincount": [c(ROWS), c(ROWS, minlength=5)],
     "histc": [c(M, 4), c(M, bins=4, min=-1, max=1)],
-    "searchsorted": [c(np.sort(V), M), c(np.sort(V), V, right=True), c(np.array([1, 3, 3, 5]), np.array([[3, 4], [0, 9]]))],
+    "searchsorted": [c(np.sort(V), M), c(np.sort(V), V, right=True),
+        c(np.array([1, 3, 3, 5]), np.array([[3, 4], [0, 9]]))],
     "bucketize": [c(M, np.sort(V)), c(V, np.sort(V), right=True)],
     # products
     "matmul": [
-        c(M, WIDE), c(V, W), c(M, V), c(V, WIDE), c(BATCH, BATCH2), c(BATCH, spread(4, 2)), c(M, BATCH), c(BATCH, spread(4)),
+        c(M, WIDE), c(V, W), c(M, V), c(V, WIDE), c(BATCH, BATCH2), c(BATCH, spread(4, 2)), c(M, BATCH),
+        c(BATCH, spread(4)),
         c(V, BATCH), c(spread(2, 1, 2, 3), BATCH), c(NONE, WIDE), c(N, P), c(SQUARE.T, WIDE),
     ],
     "mm": [c(M, WIDE), c(SQUARE.T, WIDE), c(NONE, WIDE)], "bmm": [c(BATCH, BATCH2)], "mv": [c(M, V)], "dot": [c(V, W)],
     "vdot": [c(V, W)],
-    "outer": [c(V, W), c(V, spread(2))], "ger": [c(V, W)], "inner": [c(V, W), c(M, V), c(M, spread(4, 3)), c(C, spread(2, 4)), c(M, POINT)],
-    "tensordot": [c(C, C, 3), c(C, spread(4, 2), 1), c(C, C, ([0, 2], [0, 2])), c(C, spread(3, 2), dims=([1, 0], [0, 1]))],
+    "outer": [c(V, W), c(V, spread(2))], "ger": [c(V, W)], "inner": [c(V, W), c(M, V), c(M, spread(4, 3)),
+        c(C, spread(2, 4)), c(M, POINT)],
+    "tensordot": [c(C, C, 3), c(C, spread(4, 2), 1), c(C, C, ([0, 2], [0, 2])),
+        c(C, spread(3, 2), dims=([1, 0], [0, 1]))],
     "addmm": [c(spread(2, 4), M, WIDE), c(spread(4), M, WIDE, beta=0.5, alpha=2.0)],
     "addmv": [c(spread(2), M, V)], "addbmm": [c(SQUARE[:, :3], BATCH, BATCH2)],
     "baddbmm": [c(spread(2, 3, 3), BATCH, BATCH2), c(spread(2, 3, 3), BATCH, BATCH2, beta=0.5, alpha=2.0)],
     "einsum": [
-        c("ij,jk->ik", M, WIDE), c("ij,jk", M, WIDE), c("ij->ji", M), c("ii->i", SQUARE), c("ii", SQUARE), c("ij->", M), c("i,j->ij", V, W),
-        c("bij,bjk->bik", BATCH, BATCH2), c("...ij,...jk->...ik", BATCH, BATCH2), c("bij,kj,bl->bikl", C, WIDE[:2], M[:, :2]), c("...j,j", C, spread(4)),
-        c("ij,ij->i", M, M), c("ijk->kj", C), c("i->", V), c("iij->j", spread(2, 2, 3)), c("a b, b -> a", M, V), c("...i->...", C),
+        c("ij,jk->ik", M, WIDE), c("ij,jk", M, WIDE), c("ij->ji", M), c("ii->i", SQUARE), c("ii", SQUARE), c("ij->", M),
+        c("i,j->ij", V, W),
+        c("bij,bjk->bik", BATCH, BATCH2), c("...ij,...jk->...ik", BATCH, BATCH2),
+        c("bij,kj,bl->bikl", C, WIDE[:2], M[:, :2]), c("...j,j", C, spread(4)),
+        c("ij,ij->i", M, M), c("ijk->kj", C), c("i->", V), c("iij->j", spread(2, 2, 3)), c("a b, b -> a", M, V),
+        c("...i->...", C),
     ],
-    "kron": [c(M, SQUARE)], "cdist": [c(M, SQUARE), c(M, SQUARE, 1.0), c(C, spread(2, 5, 4)), c(spread(30, 3), spread(4, 3))], "cross": [c(M, SQUARE[:2], dim=1)],
+    "kron": [c(M, SQUARE)], "cdist": [c(M, SQUARE), c(M, SQUARE, 1.0), c(C, spread(2, 5, 4)),
+        c(spread(30, 3), spread(4, 3))], "cross": [c(M, SQUARE[:2], dim=1)],
     "det": [c(SQUARE)], "inverse": [c(SQUARE)], "logdet": [c(SQUARE @ SQUARE.T + np.eye(3))],
     "matrix_power": [c(SQUARE, 3)],
     # shape
@@ -183,7 +196,8 @@ CALLS: dict[str, list[Call]] = {
     "ravel": [c(C), c(C.T)],
     "flatten": [c(C), c(C, 1), c(C, 0, 1), c(C, start_dim=1, end_dim=-1), c(POINT), c(C.T)],
     "unflatten": [c(C, 2, (2, 2)), c(C, 0, (2, -1)), c(C, -1, [2, 2])],
-    "squeeze": [c(spread(1, 3, 1)), c(spread(1, 3, 1), 0), c(spread(1, 3, 1), -1), c(spread(1, 3, 1), (0, 2)), c(M, 0), c(POINT)],
+    "squeeze": [c(spread(1, 3, 1)), c(spread(1, 3, 1), 0), c(spread(1, 3, 1), -1), c(spread(1, 3, 1), (0, 2)), c(M, 0),
+        c(POINT)],
     "unsqueeze": [c(M, 0), c(M, 1), c(M, -1), c(M, -3), c(POINT, 0)],
     "permute": [c(C, (2, 0, 1)), c(C, (-1, 0, 1)), c(M, (1, 0))],
     "transpose": [c(C, 0, 1), c(C, -1, 0), c(M, 0, 0), c(POINT, 0, -1)],
@@ -201,9 +215,11 @@ CALLS: dict[str, list[Call]] = {
     "broadcast_to": [c(V, (2, 3)), c(POINT, (2, 2)), c(M[:, :1], (2, 5))],
     "broadcast_tensors": [c(M, V, POINT)], "broadcast_shapes": [c((2, 1), (3,)), c((1,), (4, 1))],
     "tile": [c(M, (2, 1)), c(M, (2,)), c(V, (2, 2))],
-    **{name: [c([M, M], 0), c([C, C[:, :1]], 1), c([C, C], dim=-1), c((M,)), c([M, M], axis=1), c([np.zeros(0), V])] for name in ("cat", "concat", "concatenate")},
+    **{name: [c([M, M], 0), c([C, C[:, :1]], 1), c([C, C], dim=-1), c((M,)), c([M, M], axis=1),
+        c([np.zeros(0), V])] for name in ("cat", "concat", "concatenate")},
     "stack": [c([M, M]), c([M, M], 1), c([V, W], dim=-1), c((POINT, POINT))],
-    "hstack": [c([V, W]), c([M, M]), c([POINT, POINT])], "vstack": [c([V, W]), c([M, V]), c([POINT, POINT])], "row_stack": [c([V, W])],
+    "hstack": [c([V, W]), c([M, M]), c([POINT, POINT])], "vstack": [c([V, W]), c([M, V]), c([POINT, POINT])],
+    "row_stack": [c([V, W])],
     "dstack": [c([V, W]), c([M, M])], "column_stack": [c([V, W]), c([M, M[:, :1]])],
     "narrow": [c(C, 1, 0, 2), c(C, -1, 1, 2), c(C, 0, 2, 0), c(C, 2, -2, 2)],
     "split": [c(C, 2, 1), c(C, (1, 3), 2), c(C, 5), c(C, [1, 1], dim=0), c(NONE, 2)],
@@ -215,8 +231,10 @@ CALLS: dict[str, list[Call]] = {
     "view_as_real": [], "block_diag": [c(M, SQUARE)],
     # index
     "gather": [c(WIDE, 0, I2), c(WIDE, 1, I2), c(C, -1, I2.reshape(2, 2, 2))],
-    "scatter": [c(WIDE, 0, I2 * 0 + [[0], [1]], spread(2, 4)), c(WIDE, 1, np.array([[0, 3], [2, 1]]), 5.0), c(WIDE, 0, I2 * 0 + [[2], [1]], value=5.0), c(WIDE, 0, np.array([[0, 1]]), U(spread(3, 4)))],
-    "scatter_add": [c(WIDE, 0, I2, spread(2, 4)), c(WIDE, 1, I2, U(spread(3, 5))), c(WIDE, -1, I2[:, :2], spread(2, 2))],
+    "scatter": [c(WIDE, 0, I2 * 0 + [[0], [1]], spread(2, 4)), c(WIDE, 1, np.array([[0, 3], [2, 1]]), 5.0),
+        c(WIDE, 0, I2 * 0 + [[2], [1]], value=5.0), c(WIDE, 0, np.array([[0, 1]]), U(spread(3, 4)))],
+    "scatter_add": [c(WIDE, 0, I2, spread(2, 4)), c(WIDE, 1, I2, U(spread(3, 5))),
+        c(WIDE, -1, I2[:, :2], spread(2, 2))],
     "index_select": [c(C, 1, ROWS), c(C, -1, ROWS)],
     "index_add": [c(WIDE, 0, ROWS, spread(3, 4)), c(C, 1, ROWS, spread(2, 3, 4), alpha=0.5)],
     "index_copy": [c(WIDE, 0, np.array([2, 0]), spread(2, 4))], "index_fill": [c(WIDE, 1, np.array([0, 2]), 3.0)],
@@ -225,7 +243,8 @@ CALLS: dict[str, list[Call]] = {
     "nonzero": [c(N), c(ZEROS), c(N, as_tuple=True)], "argwhere": [c(N)],
     "take": [c(WIDE, ROWS), c(WIDE, I2)],
     "take_along_dim": [c(WIDE, I2[:1], 0), c(WIDE, I2, 0), c(WIDE, I2)],
-    "repeat_interleave": [c(M, 2), c(C, 2, 1), c(V, np.array([1, 0, 2])), c(C, np.array([1, 2, 0]), 1), c(C, 3, dim=-1)],
+    "repeat_interleave": [c(M, 2), c(C, 2, 1), c(V, np.array([1, 0, 2])), c(C, np.array([1, 2, 0]), 1),
+        c(C, 3, dim=-1)],
     # activations of the top level
     "softmax": [c(C, 1), c(C, -1), c(C, dim=0), c(800 * M, 1)], "log_softmax": [c(C, 1), c(C, -1), c(800 * M, 1)],
     # creation
@@ -234,16 +253,19 @@ CALLS: dict[str, list[Call]] = {
     "full": [c((2, 3), 1.5), c((2,), 3), c((2,), True), c((), 2.0, dtype=D("float64"))],
     **{name: [c(M), c(N), c(M, dtype=D("int32"))] for name in ("zeros_like", "ones_like")},
     "full_like": [c(M, 2.5), c(N, 3), c(N, 1.5, dtype=D("float64"))],
-    "arange": [c(5), c(2, 7), c(1, 8, 2), c(5, 0, -2), c(0.0, 1.0, 0.25), c(3, dtype=D("float64")), c(2.5), c(start=1, end=4)],
+    "arange": [c(5), c(2, 7), c(1, 8, 2), c(5, 0, -2), c(0.0, 1.0, 0.25), c(3, dtype=D("float64")), c(2.5),
+        c(start=1, end=4)],
     "linspace": [c(0, 1, 5), c(-1.0, 2.0, steps=4, dtype=D("float64")), c(3, 3, 1), c(start=0, end=1, steps=3)],
     "logspace": [c(0, 2, 3), c(0, 2, 3, 2.0, dtype=D("float64")), c(0, 1, steps=2, base=3)],
     "eye": [c(3), c(2, 4), c(2, dtype=D("float64"))],
-    "tensor": [c([1.0, 2.0]), c([[1, 2]]), c(True), c(3), c([True, False]), c([1, 2.5]), c(2, dtype=D("float64")), c([]), c([[], []]), c(V.tolist())],
+    "tensor": [c([1.0, 2.0]), c([[1, 2]]), c(True), c(3), c([True, False]), c([1, 2.5]), c(2, dtype=D("float64")),
+        c([]), c([[], []]), c(V.tolist())],
     "as_tensor": [c([1.0, 2.0]), c(3), c([1, 2], dtype=D("float64"))], "asarray": [c([1.0, 2.0]), c([1, 2])],
     "scalar_tensor": [c(2.0), c(3)],
     "tril_indices": [c(3, 3), c(3, 4, 1), c(4, 2, -1)], "triu_indices": [c(3, 3), c(3, 4, 1), c(4, 2, -1)],
     "is_tensor": [c(M), c(3)], "numel": [c(C)], "is_floating_point": [c(M), c(N)], "is_nonzero": [c(POINT)],
-    "vander": [c(V)], "heaviside": [c(KINKS, POINT)], "trapezoid": [c(C), c(M, V), c(M, dx=0.5)], "cov": [c(M)], "corrcoef": [c(WIDE)],
+    "vander": [c(V)], "heaviside": [c(KINKS, POINT)], "trapezoid": [c(C), c(M, V), c(M, dx=0.5)], "cov": [c(M)],
+    "corrcoef": [c(WIDE)],
     "result_type": [], "celu": [c(M)], "selu": [c(M)], "prelu": [c(M, np.array([0.25]))],
     "cosine_similarity": [c(M, spread(2, 3))], "pairwise_distance": [c(M, spread(2, 3))],
     "isin": [c(N, P), c(N, 5)], "dist": [c(M, V), c(M, V, 3)], "renorm": [], "rsub": [c(M, V), c(M, 2.0)],
@@ -256,13 +278,17 @@ CALLS = {name: calls for name, calls in CALLS.items() if calls}
 # Methods that have no function of their name.
 METHODS: dict[str, list[Call]] = {
     "view": [c(C, 4, 6), c(C, (4, 6)), c(C, -1), c(C, [2, -1]), c(NONE, 3, 0)],
-    "reshape": [c(C, 4, 6), c(C, -1), c(C.T, 6, -1)], "permute": [c(C, 2, 0, 1), c(C, [2, 0, 1])], "flip": [c(C, 0, 2), c(C, 1)],
+    "reshape": [c(C, 4, 6), c(C, -1), c(C.T, 6, -1)], "permute": [c(C, 2, 0, 1), c(C, [2, 0, 1])],
+    "flip": [c(C, 0, 2), c(C, 1)],
     "view_as": [c(M, spread(3, 2))], "reshape_as": [c(M, spread(3, 2))],
     "expand": [c(V, 2, 3), c(V, (2, 3)), c(M[:, :1], -1, 5), c(M[:, :1], 4, 2, 5), c(POINT, 2), c(V, -1)],
-    "expand_as": [c(V, M)], "repeat": [c(M, 2, 1), c(V, 2, 2), c(M, (1, 2)), c(M, 3, 1, 2)], "tile": [c(M, 2), c(M, 2, 1)],
-    "where": [c(M, B, V), c(M, B, 0.5)], "type_as": [c(M, N), c(N, M)], "to": [c(M, D("float32")), c(M, "cpu"), c(M, N), c(M, dtype=D("float64"))],
+    "expand_as": [c(V, M)], "repeat": [c(M, 2, 1), c(V, 2, 2), c(M, (1, 2)), c(M, 3, 1, 2)],
+    "tile": [c(M, 2), c(M, 2, 1)],
+    "where": [c(M, B, V), c(M, B, 0.5)], "type_as": [c(M, N), c(N, M)],
+    "to": [c(M, D("float32")), c(M, "cpu"), c(M, N), c(M, dtype=D("float64"))],
     **{name: [c(M), c(N), c(B)] for name in ("float", "double", "int", "long", "bool", "half", "byte", "short")},
-    **{name: [c(M), c(M.T), c(C)] for name in "contiguous dim numel nelement ndimension size stride is_contiguous element_size detach cpu is_floating_point is_complex tolist".split()},
+    **{name: [c(M), c(M.T),
+        c(C)] for name in "contiguous dim numel nelement ndimension size stride is_contiguous element_size detach cpu is_floating_point is_complex tolist".split()},
     "item": [c(POINT), c(np.array([[3]]))], "size": [c(C, 1), c(C, -1)], "stride": [c(C, 1)],
     "new_zeros": [c(M, 2, 3), c(N, (2,)), c(M, 2, dtype=D("int64"))], "new_ones": [c(M, 2, 3), c(N, (2,))],
     "new_full": [c(M, (2, 3), 1.5), c(N, (2,), 3)], "new_tensor": [c(M, [1.0, 2.0]), c(N, [1, 2])],

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from laws.samples import spread
 
 torch = pytest.importorskip("torch")
@@ -20,13 +21,19 @@ MASK3, MASK34 = np.array([True, False, True]), spread(3, 4) > 0
 I, J = np.array([0, 2, 2, -1]), np.array([[1], [0]])
 
 KEYS: list[Any] = [
-    0, -1, slice(None), slice(1, None), slice(None, None, 2), slice(-2, None), None, ..., (0, 1), (0, 1, 2), (..., 0), (0, ...),
+    0, -1, slice(None), slice(1, None), slice(None, None, 2), slice(-2, None), None, ..., (0, 1), (0, 1, 2), (..., 0),
+    (0, ...),
     (slice(None), 1), (None, 0, None), (slice(1, 3), slice(None, 2), -1), (..., None), (0, ..., 2), (slice(0, 0),),
-    I, [0, 2], (I, 1), (I, I), (I, slice(None), I), (slice(None), I), (slice(None), I, I), (slice(None), slice(None), I),
-    (..., I), (J, I), (J, np.array([[0, 1]])), (I, None, 1), (I, ..., 0), ([0, 1], [1, 2]), ([0, 1], slice(1, 3), [2, 3]),
-    MASK3, MASK34, (MASK3, 0), (slice(None), np.array([True, False, True, True])), (MASK34, 1), X > 0, np.zeros(3, bool),
-    (MASK3, I[:2]), np.array(1), (np.array(1), slice(None), np.array(0)), (0, I), (I, 0), (0, slice(None), I), (None, I), True, False, (I, -1, I),
-    np.zeros((0,), np.int64), [], (slice(None), []), np.int64(1), (np.array([[0, 1], [2, 0]]),), (slice(None, None, 3), MASK34[0]),
+    I, [0, 2], (I, 1), (I, I), (I, slice(None), I), (slice(None), I), (slice(None), I, I),
+    (slice(None), slice(None), I),
+    (..., I), (J, I), (J, np.array([[0, 1]])), (I, None, 1), (I, ..., 0), ([0, 1], [1, 2]),
+    ([0, 1], slice(1, 3), [2, 3]),
+    MASK3, MASK34, (MASK3, 0), (slice(None), np.array([True, False, True, True])), (MASK34, 1), X > 0,
+    np.zeros(3, bool),
+    (MASK3, I[:2]), np.array(1), (np.array(1), slice(None), np.array(0)), (0, I), (I, 0), (0, slice(None), I),
+    (None, I), True, False, (I, -1, I),
+    np.zeros((0,), np.int64), [], (slice(None), []), np.int64(1), (np.array([[0, 1], [2, 0]]),),
+    (slice(None, None, 3), MASK34[0]),
 ]  # fmt: skip
 
 
@@ -90,7 +97,12 @@ def test_writing(key: Any) -> None:
 
 parts = st.one_of(
     st.integers(-3, 2),
-    st.builds(slice, st.one_of(st.none(), st.integers(-4, 4)), st.one_of(st.none(), st.integers(-4, 4)), st.sampled_from([None, 1, 2])),
+    st.builds(
+        slice,
+        st.one_of(st.none(), st.integers(-4, 4)),
+        st.one_of(st.none(), st.integers(-4, 4)),
+        st.sampled_from([None, 1, 2]),
+    ),
     st.none(),
     hnp.arrays(np.int64, hnp.array_shapes(max_dims=2, max_side=3), elements=st.integers(-3, 2)),
     hnp.arrays(np.bool_, 3),

@@ -132,7 +132,7 @@ def differences(steps: list[Step]) -> np.ndarray:
             for name, i, j, k in steps:
                 t, s = pool[i % len(pool)], pool[j % len(pool)]
                 if applies(name, t, s):
-                    made = (VIEWS[name](t, k) if name in VIEWS else {**CHANGES, **FRESH}[name](t, s, k))
+                    made = VIEWS[name](t, k) if name in VIEWS else {**CHANGES, **FRESH}[name](t, s, k)
                     if name not in CHANGES:
                         pool.append(made)
             return float(x.sum() * 0.1 + sum((t * (1 + 0.1 * n)).sum() for n, t in enumerate(pool)))

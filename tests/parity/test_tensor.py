@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from parity.tensor_cases import CALLS, IN_PLACE, METHODS, Call, D, U
 
 torch = pytest.importorskip("torch")
@@ -20,14 +21,18 @@ TOLERANCE = {"rtol": 1e-9, "atol": 1e-9}
 # Public in byhand and in PyTorch, yet not compared here: the reason.
 ELSEWHERE = {
     "draws random numbers: tests/ops/test_random.py, tests/test_creation.py": {
-        "bernoulli", "bernoulli_", "multinomial", "normal", "normal_", "rand", "rand_like", "randint", "randint_like", "randn",
-        "randn_like", "randperm", "uniform_", "manual_seed", "Generator", "default_generator", "dropout", "alpha_dropout", "seed",
+        "bernoulli", "bernoulli_", "multinomial", "normal", "normal_", "rand", "rand_like", "randint", "randint_like",
+        "randn",
+        "randn_like", "randperm", "uniform_", "manual_seed", "Generator", "default_generator", "dropout",
+        "alpha_dropout", "seed",
         "initial_seed", "exponential_", "random_", "get_rng_state", "set_rng_state",
     },
     "values are whatever was in memory": {"empty", "empty_like", "new_empty"},
     "a switch, a class, a dtype: tests/core, tests/test_tensor.py": {
-        "Tensor", "device", "enable_grad", "finfo", "iinfo", "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled",
-        "set_default_dtype", "get_default_dtype", "Size", "dtype", "set_printoptions", "set_num_threads", "get_num_threads",
+        "Tensor", "device", "enable_grad", "finfo", "iinfo", "inference_mode", "is_grad_enabled", "no_grad",
+        "set_grad_enabled",
+        "set_default_dtype", "get_default_dtype", "Size", "dtype", "set_printoptions", "set_num_threads",
+        "get_num_threads",
         "is_inference_mode_enabled", "strided",
     },
     "shares memory: tests/test_creation.py": {"from_numpy", "from_dlpack", "numpy", "data_ptr", "frombuffer"},
@@ -193,7 +198,8 @@ def test_in_place_without_function(name: str, call: Call) -> None:
 
 
 def public(space: Any) -> set[str]:
-    return {n for n in dir(space) if not n.startswith("_") and callable(v := getattr(space, n)) and not inspect.ismodule(v)}
+    names = getattr(space, "__all__", dir(space))
+    return {n for n in names if not n.startswith("_") and callable(v := getattr(space, n)) and not inspect.ismodule(v)}
 
 
 def test_every_function_is_compared() -> None:

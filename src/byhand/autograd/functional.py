@@ -135,7 +135,8 @@ def jvp(
         results = func(*xs)
         outputs = _outputs(results)
         us = tuple(Tensor(np.zeros(y.shape, y.dtype)).requires_grad_() for y in outputs)
-        first = grad(outputs, xs, us, create_graph=True, materialize_grads=True)
+        tracked = [(y, u) for y, u in zip(outputs, us, strict=True) if y.requires_grad]
+        first = grad([y for y, _ in tracked], xs, [u for _, u in tracked], create_graph=True, materialize_grads=True)
         directions = _shaped(v, xs)
         second = [(row, d) for row, d in zip(first, directions, strict=True) if row.requires_grad]
         products = grad(

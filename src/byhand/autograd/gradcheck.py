@@ -58,7 +58,7 @@ def _compare(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol
         if inputs[i].dtype != np.float64:
             raise DtypeError(f"gradcheck: input {i} is {inputs[i].dtype}; differences need float64, use .double()")
     outputs = [y for y in _tuple(func(*inputs)) if isinstance(y, Tensor) and y.dtype.kind == "f"]
-    numerical = {i: _differences(func, inputs, i, eps, len(outputs)) for i in wanted}
+    numerical = {i: _differences(func, inputs, i, eps, [y.numel() for y in outputs]) for i in wanted}
     for k, y in enumerate(outputs):
         for i in wanted:
             computed = _computed(y, inputs[i])
@@ -75,9 +75,9 @@ def _computed(y: Tensor, x: Tensor) -> Any:
     return rows
 
 
-def _differences(func: Callable[..., Any], inputs: tuple[Any, ...], i: int, eps: float, count: int) -> list[Any]:
+def _differences(func: Callable[..., Any], inputs: tuple[Any, ...], i: int, eps: float, sizes: list[int]) -> list[Any]:
     x = inputs[i]
-    columns: list[list[Any]] = [[] for _ in range(count)]
+    columns: list[list[Any]] = [[] for _ in sizes]
     base = x.array.copy()
     for j in range(base.size):
         sides = []
@@ -87,9 +87,9 @@ def _differences(func: Callable[..., Any], inputs: tuple[Any, ...], i: int, eps:
             with no_grad():
                 results = _tuple(func(*inputs[:i], Tensor(moved), *inputs[i + 1 :]))
             sides.append([y.array.ravel().copy() for y in results if isinstance(y, Tensor) and y.dtype.kind == "f"])
-        for k in range(count):
+        for k in range(len(sizes)):
             columns[k].append((sides[0][k] - sides[1][k]) / (2 * eps))
-    return [np.stack(c, axis=1) if c else np.zeros((0, 0)) for c in columns]
+    return [np.stack(c, axis=1) if c else np.zeros((n, 0)) for c, n in zip(columns, sizes, strict=True)]
 
 
 def _judge(

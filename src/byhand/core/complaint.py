@@ -37,7 +37,9 @@ def explain(op: Op, error: Exception, operands: tuple[Any, ...], attrs: dict[str
     if op.expects:
         return ShapeError(f"{message}; expected {op.expects}")
     if op.kind == "elementwise" and len(arrays) > 1:
-        return ShapeError(f"{message}; {_misfit([np.shape(a) for a in arrays])}")
+        misfit = _misfit([np.shape(a) for a in arrays]) or str(error)
+        kind = ShapeError if "broadcast" in misfit else DomainError
+        return kind(f"{message}; {misfit}")
     return ShapeError(f"{message}; {error}")
 
 
@@ -53,12 +55,12 @@ def _kind(x: Any) -> str:
     return f"{x.dtype}{list(x.shape)}" if isinstance(x, np.ndarray) else f"{type(x).__name__} {x!r}"
 
 
-def _misfit(shapes: list[tuple[int, ...]]) -> str:
-    """Name the axis on which shapes do not broadcast."""
+def _misfit(shapes: list[tuple[int, ...]]) -> str | None:
+    """Name the axis on which shapes do not broadcast; None if they do."""
     for axis in range(-1, -max(map(len, shapes)) - 1, -1):
         sizes = [s[axis] for s in shapes if len(s) >= -axis]
         if len({n for n in sizes if n != 1}) > 1:
             return (
                 f"they do not broadcast: axis {axis} is {' against '.join(map(str, sizes))} (sizes must be equal or 1)"
             )
-    return "they do not broadcast"
+    return None

@@ -71,6 +71,8 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
             g = _run_hooks(node, g, create_graph)
         if targets is not None and node in targets:
             found[node] = g
+        if needed is not None and needed.isdisjoint(node.inputs):
+            continue  # nobody asked for what lies behind, so it stays as it is
         op: Any = node.op
         if node.saved is None:
             raise GraphError(_freed(op))

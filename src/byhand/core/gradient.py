@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,7 @@ def grad(
 def _listed(values: Any) -> list[Any]:
     if values is None or isinstance(values, (Variable, np.ndarray)):
         return [values]
-    return list(values)
+    return list(values) if isinstance(values, Iterable) else [values]
 
 
 def _node(x: Any, name: str) -> Node:

@@ -14,7 +14,7 @@ import numpy as np
 
 from byhand.core.complaint import explain
 from byhand.core.tape import Node, mode, next_serial
-from byhand.core.variable import Variable
+from byhand.core.variable import Relations, Variable
 
 if TYPE_CHECKING:
     from byhand.core.op import Op
@@ -74,8 +74,7 @@ def _unary(op: Op) -> Callable[..., Any]:
             out = asarray(out)
         result = new(Result)
         result.array = out
-        result.source = result.views = None
-        if x.node is None or not rules or not mode.recording:
+        if x.node is None or not rules or (mode.quiet and not mode.recording):
             result.node = None
             return result
         keep_x, keep_out = masks[1]
@@ -108,8 +107,7 @@ def _unary_attrs(op: Op) -> Callable[..., Any]:
             out = asarray(out)
         result = new(Result)
         result.array = out
-        result.source = result.views = None
-        if x.node is None or not rules or not mode.recording:
+        if x.node is None or not rules or (mode.quiet and not mode.recording):
             result.node = None
             return result
         keep_x, keep_out = masks[1]
@@ -150,8 +148,7 @@ def _binary(op: Op) -> Callable[..., Any]:
             out = asarray(out)
         result = new(Result)
         result.array = out
-        result.source = result.views = None
-        if (nx is None and ny is None) or not rules or not mode.recording:
+        if (nx is None and ny is None) or not rules or (mode.quiet and not mode.recording):
             result.node = None
             return result
         keep_x, keep_y, keep_out = masks[(nx is not None) + 2 * (ny is not None)]
@@ -193,9 +190,8 @@ def _ternary(op: Op) -> Callable[..., Any]:
             out = asarray(out)
         result = new(Result)
         result.array = out
-        result.source = result.views = None
         tracked = (nx is not None) + 2 * (ny is not None) + 4 * (nz is not None)
-        if not tracked or not rules or not mode.recording:
+        if not tracked or not rules or (mode.quiet and not mode.recording):
             result.node = None
             return result
         keep_x, keep_y, keep_z, keep_out = masks[tracked]
@@ -234,9 +230,8 @@ def _nary(op: Op) -> Callable[..., Any]:
             out = asarray(out)
         result = new(Result)
         result.array = out
-        result.source = result.views = None
         result.node = None
-        if rules and mode.recording:
+        if rules and (not mode.quiet or mode.recording):
             for node in nodes:
                 if node is not None:
                     result.node = record(op, nodes, arrays, out, attrs)
@@ -247,30 +242,53 @@ def _nary(op: Op) -> Callable[..., Any]:
 
 
 def _with_residuals(op: Op) -> Callable[..., Any]:
-    kernel = op.kernel
+    """For kernels that return residuals after the result."""
+    kernel, masks = op.kernel, op.masks
 
     def call(*operands: Any, **attrs: Any) -> Any:
-        if not any([isinstance(x, Variable) for x in operands]):
+        arrays, nodes, bits, bit = [], [], 0, 1
+        recorded = False
+        for x in operands:
+            if isinstance(x, Variable):
+                recorded = True
+                arrays.append(x.array)
+                node = x.node
+                if node is not None:
+                    bits |= bit
+            else:
+                arrays.append(x)
+                node = None
+            nodes.append(node)
+            bit += bit
+        if not recorded:
             return kernel(*operands, **attrs)[0]
-        arrays = [x.array if isinstance(x, Variable) else x for x in operands]
         try:
             out, *residuals = kernel(*arrays, **attrs)
         except Exception as error:
             raise explain(op, error, operands, attrs) from error
         result = new(Result)
         result.array = out = asarray(out)
-        result.source = result.views = result.node = None
-        if mode.recording:
-            nodes = [x.node if isinstance(x, Variable) else None for x in operands]
-            if any([node is not None for node in nodes]):
-                result.node = record(op, nodes, arrays, out, attrs, residuals)
+        if not bits or (mode.quiet and not mode.recording):
+            result.node = None
+            return result
+        keep = masks[bits]
+        saved = [kept if keeps else None for kept, keeps in zip((*arrays, *residuals, out), keep)]  # noqa: B905
+        result.node = node = new(Node)
+        node.op = op
+        node.inputs = tuple(nodes)
+        node.saved = tuple(saved)
+        node.attrs = attrs
+        node.serial = next_serial()
+        node.shape = out.shape
+        node.dtype = out.dtype
+        node.grad = node.hooks = None
         return result
 
     return call
 
 
 def record(
-    op: Op, nodes: list[Node | None], arrays: list[Any], out: Any, attrs: dict[str, Any], residuals: Sequence[Any] = ()
+    op: Op, nodes: list[Node | None], arrays: list[Any], out: Any, attrs: dict[str, Any]
 ) -> Node:
     """The node of a call whose operands have these nodes and arrays."""
     tracked = tuple([node is not None for node in nodes])
@@ -278,7 +296,7 @@ def record(
     node = new(Node)
     node.op = op
     node.inputs = tuple(nodes)
-    saved = [array if kept else None for array, kept in zip((*arrays, *residuals), keep, strict=False)]
+    saved = [array if kept else None for array, kept in zip(arrays, keep, strict=False)]
     saved.append(out if keep[-1] else None)
     node.saved = tuple(saved)
     node.attrs = attrs
@@ -305,8 +323,7 @@ def _view(op: Op) -> Callable[..., Any]:
             out = asarray(out)
         result = new(Result)
         result.array = out
-        result.source = result.views = None
-        if not mode.recording:
+        if mode.quiet and not mode.recording:
             result.node = None
             return result
         if x.node is None or not rules:
@@ -337,10 +354,17 @@ def _shares(array: np.ndarray[Any, Any], view: np.ndarray[Any, Any]) -> bool:
 
 def link(parent: Variable, op: Op, attrs: dict[str, Any], view: Variable) -> None:
     """Remember that `view` = `op`(`parent`) shares its memory."""
-    view.source = (parent, op, attrs)
-    views = parent.views
+    related = getattr(view, "relations", None)
+    if related is None:
+        view.relations = related = Relations()
+    related.source = (parent, op, attrs)
+    related = getattr(parent, "relations", None)
+    if related is None:
+        parent.relations = related = Relations()
+    views = related.views
     if views is None:
-        views = parent.views = []
-    elif len(views) >= 32 and len(views) & (len(views) - 1) == 0:  # 32, 64, …: drop those that died
+        related.views = [weakref.ref(view)]
+        return
+    if len(views) >= 32 and len(views) & (len(views) - 1) == 0:  # 32, 64, …: drop those that died
         views[:] = [v for v in views if v() is not None]
     views.append(weakref.ref(view))

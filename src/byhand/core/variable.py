@@ -19,25 +19,63 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
+class Relations:
+    """What a tensor shares its memory with, as far as gradients go; most tensors have none.
+
+    source  (parent, op, attrs) of a view
+    views   weak references to the views of this tensor
+    """
+
+    __slots__ = ("source", "views")
+
+    def __init__(self) -> None:
+        self.source: tuple[Variable, Any, dict[str, Any]] | None = None
+        self.views: list[ref[Variable]] | None = None
+
+
+NONE = Relations()
+
+
 class Variable:
     """An array with an optional tape entry.
 
-    `array` is always an `ndarray` (0-d for scalars). `node` is None unless gradients are tracked. `source` is
-    (parent, op, attrs) for a view whose gradient is tracked, `views` the weak references a parent keeps of those:
-    an in-place change of either re-derives the other (see `byhand.core.inplace`). `idle_grad` holds the gradient of
-    a tensor that stopped asking for one.
+    `array` is always an `ndarray` (0-d for scalars). `node` is None unless gradients are tracked. `relations` are the
+    views an in-place change has to keep in step (see `byhand.ops.inplace`), `idle_grad` the gradient of a tensor that
+    stopped asking for one; both stay unset for almost all tensors, since setting a slot costs every op 5 ns.
     """
 
-    __slots__ = ("__weakref__", "array", "idle_grad", "node", "source", "views")
+    __slots__ = ("__weakref__", "array", "idle_grad", "node", "relations")
 
     array: Array
     node: Node | None
-    source: tuple[Variable, Any, dict[str, Any]] | None
-    views: list[ref[Variable]] | None
+    relations: Relations
     idle_grad: Tensor | None
 
     def __init__(self, array: Array, node: Node | None = None) -> None:
         self.array = array
         self.node = node
-        self.source = None
-        self.views = None
+
+    @property
+    def source(self) -> tuple[Variable, Any, dict[str, Any]] | None:
+        """What this is a view of: (parent, op, attrs)."""
+        return getattr(self, "relations", NONE).source
+
+    @source.setter
+    def source(self, value: tuple[Variable, Any, dict[str, Any]] | None) -> None:
+        self._related().source = value
+
+    @property
+    def views(self) -> list[ref[Variable]] | None:
+        """Weak references to the views of this."""
+        return getattr(self, "relations", NONE).views
+
+    @views.setter
+    def views(self, value: list[ref[Variable]] | None) -> None:
+        self._related().views = value
+
+    def _related(self) -> Relations:
+        try:
+            return self.relations
+        except AttributeError:
+            self.relations = made = Relations()
+            return made

@@ -218,13 +218,19 @@ def softmax(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | No
     tensor([0.5000, 0.5000])
     """
     x = x if dtype is None else e.cast(x, dtype=resolve(dtype))
-    return normalized_exp(x, axis=_chosen(dim, axis, x.ndim, "softmax"))
+    place = _chosen(dim, axis, x.ndim, "softmax")
+    if not (x.ndim and x.shape[place]):  # one number is its own whole, and of nothing there is no largest
+        return e.exp(x - x)
+    return normalized_exp(x, axis=place)
 
 
 def log_softmax(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Tensor:
     """x − ln Σ eˣ along an axis; safer and faster than the logarithm of softmax."""
     x = x if dtype is None else e.cast(x, dtype=resolve(dtype))
-    return log_normalized(x, axis=_chosen(dim, axis, x.ndim, "log_softmax"))
+    place = _chosen(dim, axis, x.ndim, "log_softmax")
+    if not (x.ndim and x.shape[place]):
+        return x - x  # type: ignore[no-any-return]
+    return log_normalized(x, axis=place)
 
 
 def _chosen(dim: int | None, axis: int | None, ndim: int, name: str) -> int:

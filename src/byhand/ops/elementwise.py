@@ -371,6 +371,8 @@ def clamp_max(x: Any, max: Any) -> Tensor:
 
 def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """x with NaN and infinities replaced; by the largest finite numbers unless told otherwise."""
+    if x.dtype.kind != "f":
+        return clone(x)
     limits = np.finfo(x.dtype)
     x = select(x != x, nan, x)
     x = select(x == np.inf, float(limits.max) if posinf is None else posinf, x)

@@ -188,8 +188,14 @@ derive(
 )
 
 
+def _axis(x: Any, dim: int, name: str) -> int:
+    if not x.ndim:
+        raise ShapeError(f"{name}: x is a number and has no axis to index; write x.reshape(1)")
+    return one(dim, x.ndim, name)
+
+
 def _checked(x: Any, dim: int, index: Any, name: str) -> int:
-    axis = one(dim, x.ndim, name)
+    axis = _axis(x, dim, name)
     if index.ndim != x.ndim:
         raise ShapeError(f"{name}: index has {index.ndim} axes and x has {x.ndim}; shapes {index.shape} and {x.shape}")
     if index.dtype.kind not in "iu":
@@ -238,20 +244,24 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Tensor:
     """`gather` whose index broadcasts along the other axes (NumPy's `take_along_axis`)."""
     if dim is None:
         return gather(reshaped(x, shape=(count(x),)), 0, reshaped(indices, shape=(count(indices),)))
-    axis = one(dim, x.ndim, "take_along_dim")
-    shape = tuple(n if a == axis else x.shape[a] for a, n in enumerate(indices.shape))
-    return gather(x, axis, expanded(indices, shape=shape))
+    axis = _axis(x, dim, "take_along_dim")
+    beside = [(*x_or_i.shape[:axis], 1, *x_or_i.shape[axis + 1 :]) for x_or_i in (x, indices)]
+    both = list(together("take_along_dim", *beside))
+    n = x.shape[axis]
+    x = expanded(x, shape=(*both[:axis], n, *both[axis + 1 :]))
+    indices = expanded(indices, shape=(*both[:axis], indices.shape[axis], *both[axis + 1 :]))
+    return gather(x, axis, e.select(indices < 0, indices + n, indices))
 
 
 def index_select(x: Any, dim: int, index: Any) -> Tensor:
     """The slices of x at these places of an axis."""
-    axis = one(dim, x.ndim, "index_select")
+    axis = _axis(x, dim, "index_select")
     return indexed(x, index, index=(slice(None),) * axis + (SLOT,))
 
 
 def index_add(x: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Tensor:
     """x with the slices of source added at these places of an axis; what meets at one place is summed."""
-    pattern = (slice(None),) * one(dim, x.ndim, "index_add") + (SLOT,)
+    pattern = (slice(None),) * _axis(x, dim, "index_add") + (SLOT,)
     return x + index_added(source if alpha == 1 else source * alpha, index, index=pattern, shape=x.shape)
 
 
@@ -261,8 +271,13 @@ def take(x: Any, index: Any) -> Tensor:
 
 
 def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
-    """x with `value` where the mask holds."""
-    return e.select(mask, value, x)
+    """x with `value` where the mask holds, in the dtype of x."""
+    filled_in = e.select(mask, value, x)
+    if filled_in.dtype == x.dtype:
+        return filled_in
+    if not np.can_cast(np.asarray(getattr(value, "array", value)).dtype, x.dtype, "same_kind"):
+        raise DtypeError(f"masked_fill: {value!r} does not fit into a tensor of {x.dtype}; convert that with .float()")
+    return e.cast(filled_in, dtype=x.dtype)
 
 
 def masked_select(x: Any, mask: Any) -> Tensor:
@@ -277,6 +292,9 @@ def nonzero(x: Any, as_tuple: Literal[False] = ...) -> Tensor: ...
 def nonzero(x: Any, as_tuple: Literal[True]) -> tuple[Tensor, ...]: ...
 def nonzero(x: Any, as_tuple: bool = False) -> Any:
     """The indices of values that are not 0: a (n, ndim) tensor, or a tuple of vectors."""
+    if not x.ndim:
+        found = np.nonzero(x.array.reshape(1))
+        return (wrap(found[0]),) if as_tuple else wrap(np.zeros((len(found[0]), 0), np.int64))
     found = np.nonzero(x.array)
     if as_tuple:
         return tuple(wrap(i) for i in found)
@@ -290,7 +308,7 @@ def argwhere(x: Any) -> Tensor:
 
 def index_fill(x: Any, dim: int, index: Any, value: Any) -> Tensor:
     """x with `value` at these places of an axis."""
-    axis = one(dim, x.ndim, "index_fill")
+    axis = _axis(x, dim, "index_fill")
     mask = np.zeros(x.shape[axis], bool)
     mask[np.asarray(getattr(index, "array", index))] = True
     return e.select(mask.reshape([-1 if a == axis else 1 for a in range(x.ndim)]), value, x)
@@ -298,7 +316,7 @@ def index_fill(x: Any, dim: int, index: Any, value: Any) -> Tensor:
 
 def index_copy(x: Any, dim: int, index: Any, source: Any) -> Tensor:
     """x with the slices of source written to these places of an axis."""
-    axis = one(dim, x.ndim, "index_copy")
+    axis = _axis(x, dim, "index_copy")
     places = reshaped(index, shape=tuple(-1 if a == axis else 1 for a in range(x.ndim)))
     return scatter(x, axis, expanded(places, shape=source.shape), source)
 
@@ -323,10 +341,10 @@ def one_hot(x: Any, num_classes: int = -1) -> Tensor:
     return one_hot_of(x, classes=top + 1 if num_classes == -1 else num_classes)
 
 
-def repeat_interleave(x: Any, repeats: Any, dim: int | None = None) -> Tensor:
+def repeat_interleave(x: Any, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
     """Each value, or each slice of an axis, repeated this many times in place."""
     if dim is None:
         x, dim = reshaped(x, shape=(count(x),)), 0
-    axis = one(dim, x.ndim, "repeat_interleave")
+    axis = _axis(x, dim, "repeat_interleave")
     counts = np.asarray(getattr(repeats, "array", repeats))
     return index_select(x, axis, np.repeat(np.arange(x.shape[axis]), counts))

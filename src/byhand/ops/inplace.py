@@ -64,8 +64,6 @@ derive(
 )
 derive(copied, x=lambda g: g * 0, y=lambda g: g)
 
-BLOCK = 6144  # values; smaller ones cost more calls than they save memory
-
 VIEWS: dict[str, Any] = {}  # the recorded form of each view op, by name
 
 
@@ -126,8 +124,8 @@ def accumulated(x: Variable, combine: Any, a: Any, b: Any, value: float) -> bool
     first = a.array if isinstance(a, Variable) else a
     second = b.array if isinstance(b, Variable) else b
     try:
-        if array.size > BLOCK and combine is np.multiply and type(second) is float and value == 1:
-            _add_scaled(array, first, second)
+        if array.size > BLOCK and _alike(array, first) and (type(second) is float or _alike(array, second)):
+            _accumulate_blocks(array, combine, first, second, value)
         else:
             step = combine(first, second)
             if value != 1:
@@ -139,16 +137,37 @@ def accumulated(x: Variable, combine: Any, a: Any, b: Any, value: float) -> bool
     return True
 
 
-def _add_scaled(array: Array, other: Array, alpha: float) -> None:
-    """array += alpha · other in at most 8 blocks, so that no temporary is as large as the array itself."""
-    if other.shape != array.shape or other.strides != array.strides or not array.flags.forc or other.dtype != array.dtype:
-        np.add(array, other * alpha, array)
-        return
-    target, source = array.ravel(order="K"), other.ravel(order="K")
-    size = max(BLOCK, target.size // 8)
+BLOCK = 6144  # values; smaller blocks cost more calls than they save
+
+
+def _alike(array: Array, other: Any) -> bool:
+    """Whether both are whole blocks of memory in the same order."""
+    return (
+        type(other) is np.ndarray
+        and other.shape == array.shape
+        and other.strides == array.strides
+        and other.dtype == array.dtype
+        and bool(array.flags.forc)
+    )
+
+
+def _accumulate_blocks(array: Array, combine: Any, first: Array, second: Any, value: float) -> None:
+    """array += value · combine(first, second) in blocks, through one small buffer.
+
+    A temporary as large as a weight is memory fresh from the system in every step: for 784 × 256 the three passes take
+    50 µs in place of 95.
+    """
+    target, left = array.ravel(order="K"), first.ravel(order="K")
+    right: Any = second if type(second) is float else second.ravel(order="K")
+    size = min(max(BLOCK, target.size // 8), 4 * BLOCK)
+    buffer = np.empty(size, array.dtype)
     for start in range(0, target.size, size):
         part = target[start : start + size]
-        part += source[start : start + size] * alpha
+        step = buffer[: part.size]
+        combine(left[start : start + size], right if right is second else right[start : start + size], step)
+        if value != 1:
+            step *= value
+        part += step
 
 
 def _write(array: Array, value: Any) -> None:

@@ -12,7 +12,7 @@ from byhand.core.op import CONTRACT, derive, op
 from byhand.core.variable import Array, Variable
 from byhand.ops import elementwise as e
 from byhand.ops.axes import count, one
-from byhand.ops.reduce import norm, sum_over
+from byhand.ops.reduce import column_sums, norm, sum_over
 from byhand.ops.views import expanded, permuted, reshaped
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ derive(
     linear,
     x=lambda g, weight: matmul(g, weight),
     weight=_weight_rule,
-    bias=lambda g: g,
+    bias=lambda g: column_sums(g) if len(g.shape) == 2 else g,
 )
 
 
@@ -124,7 +124,7 @@ def addmv(x: Any, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) -> T
     return (x if beta == 1 else beta * x) + (product if alpha == 1 else alpha * product)
 
 
-def cdist(x: Any, other: Any, p: float = 2.0) -> Tensor:
+def cdist(x: Any, other: Any, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
     """The p-norm between all rows of both: (…, n, k) and (…, m, k) → (…, n, m).
 
     For p = 2 and many rows √(|a|² + |b|² − 2ab), which needs no array of all differences, as PyTorch has it.
@@ -188,7 +188,9 @@ def baddbmm(x: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float =
 @op(CONTRACT, name="einsum", onnx="Einsum")
 def contracted(*xs: Array, terms: tuple[str, ...], result: str) -> Array:
     """Einstein's sum of the operands, one term of letters each"""
-    return np.einsum(f"{','.join(terms)}->{result}", *xs, optimize=len(xs) > 1)
+    if len(xs) == 1:  # of one operand NumPy may give a view
+        return np.array(np.einsum(f"{terms[0]}->{result}", xs[0]))
+    return np.einsum(f"{','.join(terms)}->{result}", *xs, optimize=True)
 
 
 def _einsum_rule(g: Any, i: int, xs: Any, terms: tuple[str, ...], result: str) -> Any:

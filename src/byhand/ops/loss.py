@@ -42,6 +42,8 @@ def mean_cross_entropy(x: Array, target: Array) -> tuple[Array, Array]:
 @op(OTHER)
 def less_one_hot(p: Array, target: Array) -> Array:
     """p with 1 subtracted at the target of each row: the cross-entropy's derivative by the logits, for p = softmax"""
+    if p.shape[1] <= FEW:  # by comparison: half the time for (400, 2), and no index arrays
+        return (p.T - (target == np.arange(p.shape[1])[:, None])).T
     out = p.copy("K")
     out[np.arange(len(p)), target] -= 1
     return out

@@ -63,7 +63,7 @@ def coins(p: float, shape: tuple[int, ...], generator: Generator | None = None) 
 def bernoulli(x: Any, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that x (or p) names, else 0, in the dtype of x."""
     probability = x.array if p is None else p
-    if np.any(np.asarray(probability) < 0) or np.any(np.asarray(probability) > 1):
+    if not np.all((np.asarray(probability) >= 0) & (np.asarray(probability) <= 1)):  # NaN fails this too
         raise DomainError("bernoulli: probabilities lie within 0 and 1")
     drawn = numpy_generator(generator).random(x.shape) < probability
     return wrap(np.asarray(drawn).astype(x.dtype))

@@ -13,7 +13,8 @@ from byhand.ops import elementwise as e
 from byhand.ops.axes import either, one
 from byhand.ops.index import gathered
 from byhand.ops.reduce import prod_over, sum_over
-from byhand.ops.shape import flipped, unsqueeze
+from byhand.ops.shape import flipped, joined, unsqueeze
+from byhand.ops.views import lifted, narrowed
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
@@ -92,20 +93,24 @@ def _running(x: Any, dim: int, better: Any, name: str) -> Running:
     return Running(gathered(x, indices, axis=axis), indices)
 
 
+@lifted
 def cummax(x: Any, dim: int) -> Running:
     """(values, indices) of the running maximum; of equals the last."""
     return _running(x, dim, np.greater_equal, "cummax")
 
 
+@lifted
 def cummin(x: Any, dim: int) -> Running:
     """(values, indices) of the running minimum; of equals the last."""
     return _running(x, dim, np.less_equal, "cummin")
 
 
-def diff(x: Any, n: int = 1, dim: int = -1) -> Tensor:
-    """x_{i+1} − x_i along an axis, n times."""
+def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
+    """x_{i+1} − x_i along an axis, n times; of x with others before and behind it, if given."""
     axis = one(dim, x.ndim, "diff")
-    for _ in range(n):
+    if n and not (prepend is None and append is None):
+        x = joined(*[part for part in (prepend, x, append) if part is not None], axis=axis)
+    for _ in range(min(n, x.shape[axis])):
         size = x.shape[axis]
-        x = x.narrow(axis, 1, size - 1) - x.narrow(axis, 0, size - 1)
+        x = e.sub(narrowed(x, axis=axis, start=1, stop=size), narrowed(x, axis=axis, start=0, stop=size - 1))
     return x

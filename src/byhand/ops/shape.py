@@ -15,6 +15,7 @@ from byhand.core.errors import ShapeError, UsageError
 from byhand.core.op import MOVE, derive, op
 from byhand.core.variable import Array
 from byhand.ops.axes import completed, either, many, one, shape_of, together
+from byhand.ops.elementwise import clone
 from byhand.ops.views import expanded, narrowed, padded, permuted, reshaped
 
 if TYPE_CHECKING:
@@ -103,14 +104,19 @@ def ravel(x: Any) -> Tensor:
     return reshaped(x, shape=(math.prod(x.shape),))
 
 
-def atleast_1d(x: Any) -> Tensor:
-    """A number as a vector of one value; all else as it is."""
-    return x if x.ndim else reshaped(x, shape=(1,))
+def atleast_1d(*tensors: Any) -> Any:
+    """Numbers as vectors of one value; all else as it is."""
+    return _each(lambda x: x if x.ndim else reshaped(x, shape=(1,)), tensors)
 
 
-def atleast_2d(x: Any) -> Tensor:
-    """A number or a vector as a matrix of one row; all else as it is."""
-    return x if x.ndim > 1 else reshaped(x, shape=(1, math.prod(x.shape)))
+def atleast_2d(*tensors: Any) -> Any:
+    """Numbers and vectors as matrices of one row; all else as it is."""
+    return _each(lambda x: x if x.ndim > 1 else reshaped(x, shape=(1, math.prod(x.shape))), tensors)
+
+
+def _each(form: Any, tensors: tuple[Any, ...]) -> Any:
+    given = tensors[0] if len(tensors) == 1 else tensors
+    return tuple(map(form, given)) if isinstance(given, (list, tuple)) else form(given)
 
 
 def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Tensor:
@@ -135,9 +141,9 @@ def unsqueeze(x: Any, dim: Any = None, *, axis: Any = None) -> Tensor:
 # reordering
 
 
-def permute(x: Any, *dims: Any) -> Tensor:
+def permute(x: Any, *axes_: Any, dims: Any = None) -> Tensor:
     """The axes in this order."""
-    order = shape_of(dims)
+    order = shape_of(axes_ if dims is None else (dims,))
     axes = tuple(one(a, x.ndim, "permute") for a in order)
     if sorted(axes) != list(range(x.ndim)):
         raise ShapeError(f"permute: {order} is no order of the {x.ndim} axes of shape {x.shape}")
@@ -177,9 +183,9 @@ def movedim(x: Any, source: Any, destination: Any) -> Tensor:
 moveaxis = movedim
 
 
-def flip(x: Any, *dims: Any) -> Tensor:
+def flip(x: Any, *axes: Any, dims: Any = None) -> Tensor:
     """x backwards along these axes, as a copy."""
-    return flipped(x, axis=many(shape_of(dims), x.ndim, "flip"))
+    return flipped(x, axis=many(shape_of(axes if dims is None else (dims,)), x.ndim, "flip"))
 
 
 def fliplr(x: Any) -> Tensor:
@@ -207,7 +213,7 @@ def rot90(x: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """x turned by k quarter turns, from the first of two axes towards the second."""
     a, b = (one(d, x.ndim, "rot90") for d in dims)
     if k % 4 == 0:
-        return x
+        return clone(x)
     if k % 4 == 2:
         return flipped(x, axis=tuple(sorted((a, b))))
     return flipped(transpose(x, a, b), axis=(a,)) if k % 4 == 1 else transpose(flipped(x, axis=(a,)), a, b)
@@ -255,12 +261,13 @@ def repeat(x: Any, *repeats: Any) -> Tensor:
     shape = (1,) * (len(counts) - x.ndim) + x.shape
     between = reshaped(x, shape=tuple(n for size in shape for n in (1, size)))
     many_times = expanded(between, shape=tuple(n for pair in zip(counts, shape, strict=True) for n in pair))
-    return reshaped(many_times, shape=tuple(c * n for c, n in zip(counts, shape, strict=True)))
+    # the clone is the copy: a reshape makes none where nothing, or an axis of size 1, is repeated
+    return reshaped(clone(many_times), shape=tuple(c * n for c, n in zip(counts, shape, strict=True)))
 
 
-def tile(x: Any, *dims: Any) -> Tensor:
+def tile(x: Any, *counts_: Any, dims: Any = None) -> Tensor:
     """`repeat` with missing counts taken as 1."""
-    counts = shape_of(dims)
+    counts = shape_of(counts_ if dims is None else (dims,))
     return repeat(x, (1,) * (x.ndim - len(counts)) + counts)
 
 
@@ -350,15 +357,13 @@ def tensor_split(x: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor
     axis = one(dim, x.ndim, "tensor_split")
     size = x.shape[axis]
     if isinstance(indices_or_sections, int):
-        parts = indices_or_sections
-        if parts <= 0:
-            raise UsageError(f"tensor_split: the number of pieces must be positive, not {parts}")
-        ends = [k * (size // parts) + min(k, size % parts) for k in range(1, parts + 1)]
+        if indices_or_sections <= 0:
+            raise UsageError(f"tensor_split: the number of pieces must be positive, not {indices_or_sections}")
+        small, larger = divmod(size, indices_or_sections)
+        ends = [k * small + min(k, larger) for k in range(1, indices_or_sections + 1)]
     else:
         ends = [*[min(i if i >= 0 else max(i + size, 0), size) for i in indices_or_sections], size]
-    return tuple(
-        narrowed(x, axis=axis, start=start, stop=max(start, end)) for start, end in zip([0, *ends], ends, strict=False)
-    )
+    return tuple(narrowed(x, axis=axis, start=a, stop=max(a, b)) for a, b in zip([0, *ends], ends, strict=False))
 
 
 def unbind(x: Any, dim: int | None = None, *, axis: int | None = None) -> tuple[Tensor, ...]:

@@ -6,19 +6,21 @@ Indices carry no gradient; values are gathered by them, so one rule, that of `ga
 from __future__ import annotations
 
 import builtins
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
-from byhand.core.errors import UsageError
+from byhand.core.errors import ShapeError, UsageError
 from byhand.core.op import MOVE, op
 from byhand.core.recorder import wrap
 from byhand.core.variable import Array, Variable
 from byhand.ops import elementwise as e
-from byhand.ops.axes import count, either, one
+from byhand.ops.axes import count, either, many, one
 from byhand.ops.index import gathered
 from byhand.ops.reduce import argmax_over, argmin_over, max_over, min_over
-from byhand.ops.views import narrowed, reshaped
+from byhand.ops.views import lifted, narrowed, reshaped
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
@@ -47,6 +49,7 @@ def order(x: Array, *, axis: int, descending: bool) -> Array:
     return np.argsort(x, axis=axis, kind="stable")
 
 
+@lifted
 def argsort(
     x: Any, dim: int | None = None, descending: bool = False, stable: bool = True, *, axis: int | None = None
 ) -> Tensor:
@@ -70,6 +73,7 @@ def sort(
     return Found(gathered(x, indices, axis=place), indices)
 
 
+@lifted
 def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Found:
     """(values, indices) of the k largest or smallest along an axis, in order."""
     axis = one(dim, x.ndim, "topk")
@@ -79,6 +83,7 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
     return Found(gathered(x, indices, axis=axis), indices)
 
 
+@lifted
 def kthvalue(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Found:
     """(value, index) of the k-th smallest along an axis, counted from 1."""
     axis = one(dim, x.ndim, "kthvalue")
@@ -164,12 +169,26 @@ def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
         flat = reshaped(x, shape=(count(x),))
         return kthvalue(flat, (count(x) + 1) // 2).values
     axis = one(dim, x.ndim, "median")
-    return kthvalue(x, (x.shape[axis] + 1) // 2, axis, keepdim)
+    size = x.shape[axis] if x.ndim else 1
+    return kthvalue(x, (size + 1) // 2, axis, keepdim)
 
 
-def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """The q-quantile along an axis, linear between neighbours; q is a number or a vector."""
-    if dim is None:
+INTERPOLATIONS: dict[str, Callable[[float], float]] = {  # where to look instead of between two neighbours
+    "linear": lambda place: place,
+    "lower": math.floor,
+    "higher": math.ceil,
+    "midpoint": lambda place: (math.floor(place) + math.ceil(place)) / 2,
+    "nearest": round,
+}
+
+
+def quantile(
+    x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
+    """The q-quantile along an axis, by default linear between neighbours; q is a number or a vector."""
+    if interpolation not in INTERPOLATIONS:
+        raise UsageError(f"quantile: interpolation is one of {', '.join(INTERPOLATIONS)}, not {interpolation!r}")
+    if dim is None or not x.ndim:
         shape = (1,) * x.ndim if keepdim else None
         x, axis = reshaped(x, shape=(count(x),)), 0
     else:
@@ -179,7 +198,7 @@ def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False) -> T
     if ((wanted < 0) | (wanted > 1)).any():
         raise UsageError(f"quantile: q must lie within 0 and 1, not {q}")
     parts = []
-    for place in wanted * (x.shape[axis] - 1):
+    for place in map(INTERPOLATIONS[interpolation], (wanted * (x.shape[axis] - 1)).tolist()):
         low, high = int(np.floor(place)), int(np.ceil(place))
         a = narrowed(ordered, axis=axis, start=low, stop=low + 1)
         b = narrowed(ordered, axis=axis, start=high, stop=high + 1)
@@ -220,20 +239,25 @@ def histc(x: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     return wrap(np.histogram(x.array, bins, span)[0].astype(x.dtype))
 
 
-def searchsorted(sorted_sequence: Any, values: Any, *, right: bool = False) -> Tensor:
-    """Where the values would be put into a sorted vector to keep it sorted."""
+def searchsorted(
+    sorted_sequence: Any, values: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None
+) -> Tensor:
+    """Where the values would be put into a sorted vector to keep it sorted; before equal ones, or behind them."""
+    if sorted_sequence.ndim != 1:
+        raise ShapeError(f"searchsorted: a sorted vector is expected, not shape {sorted_sequence.shape}")
     array = getattr(values, "array", values)
-    return wrap(np.asarray(np.searchsorted(sorted_sequence.array, array, "right" if right else "left")))
+    places = np.searchsorted(sorted_sequence.array, array, "right" if right or side == "right" else "left")
+    return wrap(np.asarray(places, dtype=np.int32 if out_int32 else np.int64))
 
 
-def bucketize(x: Any, boundaries: Any, *, right: bool = False) -> Tensor:
+def bucketize(x: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Tensor:
     """Between which two of the sorted boundaries each value lies, as the index of the upper one."""
-    return searchsorted(boundaries, x, right=right)
+    return searchsorted(boundaries, x, out_int32=out_int32, right=right)
 
 
 def aminmax(x: Any, *, dim: int | None = None, keepdim: bool = False) -> Extremes:
     """(min, max) of all values or along an axis."""
-    axes = tuple(range(x.ndim)) if dim is None else (one(dim, x.ndim, "aminmax"),)
+    axes = many(dim, x.ndim, "aminmax")
     return Extremes(min_over(x, axis=axes, keepdims=keepdim), max_over(x, axis=axes, keepdims=keepdim))
 
 

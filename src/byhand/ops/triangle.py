@@ -11,6 +11,8 @@ from byhand.core.errors import ShapeError
 from byhand.core.op import MOVE, derive, op
 from byhand.core.variable import Array
 from byhand.ops.axes import one
+from byhand.ops.elementwise import clone
+from byhand.ops.shape import movedim
 from byhand.ops.views import diagonal_of, diagonal_scattered, reshaped
 
 if TYPE_CHECKING:
@@ -49,20 +51,21 @@ def diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
 
 
 def diag(x: Any, diagonal: int = 0) -> Tensor:
-    """The diagonal of a matrix, or the matrix with this diagonal."""
+    """The diagonal of a matrix as a copy, or the matrix with this diagonal."""
     if x.ndim == 1:
         size = x.shape[0] + abs(diagonal)
         return diagonal_scattered(x, shape=(size, size), offset=diagonal, axis1=0, axis2=1)
     if x.ndim != 2:
         raise ShapeError(f"diag takes a vector or a matrix, x has shape {x.shape}; use diagonal")
-    return diagonal_of(x, offset=diagonal, axis1=0, axis2=1)
+    return clone(diagonal_of(x, offset=diagonal, axis1=0, axis2=1))
 
 
-def diag_embed(x: Any, offset: int = 0) -> Tensor:
-    """Matrices with these diagonals: (…, n) → (…, n, n)."""
+def diag_embed(x: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Matrices with these diagonals: (…, n) → (…, n, n), or with the two axes at other places."""
     size = x.shape[-1] + abs(offset)
     shape = (*x.shape[:-1], size, size)
-    return diagonal_scattered(x, shape=shape, offset=offset, axis1=x.ndim - 1, axis2=x.ndim)
+    made = diagonal_scattered(x, shape=shape, offset=offset, axis1=x.ndim - 1, axis2=x.ndim)
+    return made if (dim1, dim2) == (-2, -1) else movedim(made, (-2, -1), (dim1, dim2))
 
 
 def diagflat(x: Any, offset: int = 0) -> Tensor:

@@ -5,10 +5,16 @@ Views share memory with their operand, as in PyTorch and NumPy; attributes arriv
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import numpy as np
 
 from byhand.core.op import MOVE, VIEW, derive, op
 from byhand.core.variable import Array
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @op(VIEW, name="reshape", onnx="Reshape")
@@ -55,7 +61,7 @@ def padded(x: Array, *, widths: tuple[tuple[int, int], ...], value: float) -> Ar
 @op(MOVE)
 def unpadded(x: Array, *, widths: tuple[tuple[int, int], ...]) -> Array:
     """x without its border"""
-    return x[tuple(slice(before, n - after) for n, (before, after) in zip(x.shape, widths, strict=True))]
+    return x[tuple(slice(before, n - after) for n, (before, after) in zip(x.shape, widths, strict=True))].copy()
 
 
 @op(MOVE)
@@ -67,6 +73,21 @@ def diagonal_scattered(x: Array, *, shape: tuple[int, ...], offset: int, axis1: 
     span = np.arange(x.shape[-1])
     moved[..., span + rows, span + columns] = x
     return out
+
+
+def lifted(function: F) -> F:
+    """The function, which for a number gives what it gives for a vector of that one value, less the axis."""
+
+    @functools.wraps(function)
+    def call(x: Any, *args: Any, **attrs: Any) -> Any:
+        if x.ndim:
+            return function(x, *args, **attrs)
+        result = function(reshaped(x, shape=(1,)), *args, **attrs)
+        if isinstance(result, tuple):
+            return type(result)(*[reshaped(part, shape=()) for part in result])
+        return reshaped(result, shape=())
+
+    return call  # type: ignore[return-value]
 
 
 def _around(axis: int, start: int, stop: int, shape: tuple[int, ...]) -> tuple[tuple[int, int], ...]:

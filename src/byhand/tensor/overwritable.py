@@ -29,7 +29,7 @@ def _in_place(function: Any) -> Callable[..., Tensor]:
         return changed
 
     method.__name__ = method.__qualname__ = f"{function.op.name}_"
-    method.__doc__ = f"self ← {function.__doc__}, in place"
+    method.__doc__ = f"self ← {function.__doc__.splitlines()[0]}, in place"
     return method
 
 
@@ -46,7 +46,7 @@ def _stored(function: Any) -> Callable[..., Tensor]:
         return _change(self, inplace.copied, function(self.clone(), *others, **attrs))
 
     method.__name__ = method.__qualname__ = f"{function.__name__}_"
-    method.__doc__ = f"self ← {function.__doc__}, in place"
+    method.__doc__ = f"self ← {function.__doc__.splitlines()[0]}, in place"
     return method
 
 

@@ -28,9 +28,7 @@ from byhand.ops.reduce import sum_over
 from byhand.ops.views import permuted, reshaped
 from byhand.tensor import Tensor
 
-# a negative label is a huge one without its sign: so one maximum finds both kinds of wrong labels
-UNSIGNED = {np.dtype(f"i{size}"): np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
-UNSIGNED |= {unsigned: unsigned for unsigned in UNSIGNED.values()}
+LABELS, UNSIGNED = np.dtype(np.int64), np.dtype(np.uint64)
 
 
 def cross_entropy(
@@ -59,16 +57,12 @@ def cross_entropy(
     tensor(0.6931)
     """
     x, labels = _array(input), _array(target)
-    if weight is None and reduction == "mean" and not label_smoothing and x.ndim == 2 and labels.ndim == 1:
-        count, kind = len(labels), UNSIGNED.get(labels.dtype)
-        if (
-            kind is not None
-            and 0 < count == len(x)
-            and np.maximum.reduce(labels.view(kind)) < x.shape[1]
-            and ignore_index < 0
-            and size_average is None is reduce
-        ):
-            return mean_cross_entropy(input, target)
+    if weight is None and reduction == "mean" and not label_smoothing and size_average is None is reduce:
+        shape = x.shape
+        if len(shape) == 2 and labels.shape == shape[:1] and labels.dtype == LABELS and shape[0] and ignore_index < 0:
+            # a negative label is a huge one without its sign: one maximum finds both kinds of wrong labels
+            if np.maximum.reduce(labels.view(UNSIGNED)) < shape[1]:
+                return mean_cross_entropy(input, target)
     reduction = chosen(reduction, size_average, reduce)
     if not 0 <= label_smoothing <= 1:
         raise UsageError(f"cross_entropy: label_smoothing lies between 0 and 1, got {label_smoothing}")
