@@ -37,6 +37,7 @@ def test_jacobian_of_several_inputs_and_outputs() -> None:
     np.testing.assert_allclose(table[1][1], 2 * np.eye(2))
     first, second = jacobian(lambda a, b: a * b, (x, y))
     np.testing.assert_allclose(first, np.diag([3.0, 4.0]))
+    np.testing.assert_allclose(second, np.diag([1.0, 2.0]))
 
 
 def test_jacobian_of_what_does_not_depend() -> None:

@@ -18,7 +18,8 @@ from byhand.autograd import grad, gradcheck, gradgradcheck
 from byhand.core import engine
 from byhand.core.op import OPS
 from byhand.tensor import Tensor
-from laws.samples import NOT_DIFFERENTIABLE, SAMPLES, Sample
+from laws.sample import Sample
+from laws.samples import NOT_DIFFERENTIABLE, SAMPLES
 
 
 def _ids(samples: list[Sample]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from laws.samples import spread
+from laws.sample import spread
 
 
 class D:
@@ -54,6 +54,7 @@ ROWS = np.array([0, 2, 2])
 
 plain = [c(M), c(POINT), c(NONE), c(M.T), c(C)]
 inside = [c(INNER), c(INNER.T), c(np.array(0.3)), c(NONE)]
+layouts = [c(M), c(M.T), c(C)]
 above = [c(POSITIVE), c(POSITIVE.T), c(np.array(1.3)), c(NONE)]
 pairs = [c(M, V), c(C, spread(3, 1)), c(M, 2.5), c(POINT, M), c(NONE, V), c(M, POINT), c(M[:, :1], M[0])]
 whole = [c(N, P), c(N, 3), c(P, P)]
@@ -65,7 +66,13 @@ one_dim = [c(C, 1), c(C, -1), c(C, dim=0), c(M.T, 0), c(POINT, 0), c(spread(5), 
 
 CALLS: dict[str, list[Call]] = {
     # elementwise
-    **dict.fromkeys("neg negative exp exp2 expm1 sin cos sinh cosh tanh asinh arcsinh atan arctan erf erfc sigmoid square floor ceil trunc fix frac clone positive deg2rad rad2deg softsign expit sinc signbit isreal".split(), plain),
+    **dict.fromkeys(
+        (
+            "neg negative exp exp2 expm1 sin cos sinh cosh tanh asinh arcsinh atan arctan erf erfc sigmoid square "
+            "floor ceil trunc fix frac clone positive deg2rad rad2deg softsign expit sinc signbit isreal"
+        ).split(),
+        plain,
+    ),
     **dict.fromkeys("asin arcsin acos arccos atanh arctanh tan erfinv".split(), inside),
     **dict.fromkeys("sqrt rsqrt reciprocal log log2 log10 log1p lgamma digamma".split(), above),
     "logit": [c(0.2 + POSITIVE / 4), c(POSITIVE, eps=0.2), c(POSITIVE, 0.4)],
@@ -287,8 +294,13 @@ METHODS: dict[str, list[Call]] = {
     "where": [c(M, B, V), c(M, B, 0.5)], "type_as": [c(M, N), c(N, M)],
     "to": [c(M, D("float32")), c(M, "cpu"), c(M, N), c(M, dtype=D("float64"))],
     **{name: [c(M), c(N), c(B)] for name in ("float", "double", "int", "long", "bool", "half", "byte", "short")},
-    **{name: [c(M), c(M.T),
-        c(C)] for name in "contiguous dim numel nelement ndimension size stride is_contiguous element_size detach cpu is_floating_point is_complex tolist".split()},
+    **dict.fromkeys(
+        (
+            "contiguous dim numel nelement ndimension size stride is_contiguous element_size detach cpu "
+            "is_floating_point is_complex tolist"
+        ).split(),
+        layouts,
+    ),
     "item": [c(POINT), c(np.array([[3]]))], "size": [c(C, 1), c(C, -1)], "stride": [c(C, 1)],
     "new_zeros": [c(M, 2, 3), c(N, (2,)), c(M, 2, dtype=D("int64"))], "new_ones": [c(M, 2, 3), c(N, (2,))],
     "new_full": [c(M, (2, 3), 1.5), c(N, (2,), 3)], "new_tensor": [c(M, [1.0, 2.0]), c(N, [1, 2])],

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from laws.samples import spread
+from laws.sample import spread
 
 torch = pytest.importorskip("torch")
 

@@ -128,7 +128,8 @@ def compare(mine: Callable[..., Any], other: Callable[..., Any], call: Call, clo
     try:
         expected = flat(other(*args_b, **{k: theirs(v, leaves_b) for k, v in call.kwargs.items()}))
     except (RuntimeError, TypeError, IndexError, ValueError, NotImplementedError) as error:
-        assert clone, f"PyTorch itself refuses: {error}"
+        if not clone:
+            raise
         if isinstance(error, NotImplementedError):
             return
         with pytest.raises(byhand.ByhandError):

@@ -83,7 +83,7 @@ def test_array_protocol(x: byhand.Tensor) -> None:
     assert np.asarray(x, dtype=np.float64).dtype == np.float64
     made = np.array(x)
     assert not np.may_share_memory(made, x.array)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="copy"):
         np.array(x, dtype=np.float64, copy=False)
     assert np.sum(x.numpy()) == 276
     np.testing.assert_array_equal(np.stack([x, x]).shape, (2, 2, 3, 4))

@@ -28,8 +28,8 @@ def explain(op: Op, error: Exception, operands: tuple[Any, ...], attrs: dict[str
         return error
     if "read-only" in str(error):
         return UsageError(
-            f"{op.name} cannot write into this tensor of shape {_shape(arrays[0])}: it is an expanded view, where one value "
-            "in memory stands at several places, or wraps a read-only array; write into a clone()"
+            f"{op.name} cannot write into this tensor of shape {_shape(arrays[0])}: it is an expanded view, where one "
+            "value in memory stands at several places, or wraps a read-only array; write into a clone()"
         )
     message = f"{op.name} got {_listing(arrays, _shape)}"
     if attrs:

@@ -229,7 +229,7 @@ def log_softmax(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int 
     x = x if dtype is None else e.cast(x, dtype=resolve(dtype))
     place = _chosen(dim, axis, x.ndim, "log_softmax")
     if not (x.ndim and x.shape[place]):
-        return x - x  # type: ignore[no-any-return]
+        return x - x
     return log_normalized(x, axis=place)
 
 

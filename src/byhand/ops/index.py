@@ -104,13 +104,14 @@ def resolved(key: Any, ndim: int) -> tuple[Index, list[Any]]:
             parts.append(int(part))
         else:
             array = part if isinstance(part, Variable) else np.asarray(part)
-            dtype = array.array.dtype if isinstance(array, Variable) else array.dtype
+            plain = array.array if isinstance(array, Variable) else array
+            dtype = plain.dtype
             if isinstance(array, np.ndarray) and not array.size:
                 array, dtype = array.astype(np.int64), np.dtype(np.int64)
             if dtype.kind not in "iub":
                 raise DtypeError(f"an index must be integer or boolean, not {dtype}; use .long()")
-            if dtype.kind in "iu" and array.ndim == 0:
-                parts.append(int(array))
+            if dtype.kind in "iu" and plain.ndim == 0:
+                parts.append(int(plain))
                 continue
             parts.append(SLOT)
             arrays.append(array)

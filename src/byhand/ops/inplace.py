@@ -103,7 +103,7 @@ def _overwrite(x: Variable, record_of: Op, others: tuple[Any, ...], attrs: dict[
     arrays = [y.array if isinstance(y, Variable) else y for y in others]
     try:
         if record_of.ufunc is not None:
-            record_of.ufunc(array, *arrays, array)
+            record_of.ufunc(array, *arrays, out=array)
         else:
             _write(array, record_of.kernel(array, *arrays, **attrs))
     except Exception as error:

@@ -79,7 +79,7 @@ def view(x: Any, *shape: Any) -> Tensor:
     if len(shape) == 1 and isinstance(shape[0], np.dtype):
         raise UsageError("view(dtype) is not there: use x.to(dtype) to convert values")
     out = reshape(x, *shape)
-    made, given = getattr(out, "array", out), getattr(x, "array", x)
+    made, given = (v if isinstance(v, np.ndarray) else v.array for v in (out, x))
     if made.size and not np.may_share_memory(made, given):
         if given.base is None and given.flags.f_contiguous:
             made.flags.writeable = False

@@ -182,9 +182,7 @@ INTERPOLATIONS: dict[str, Callable[[float], float]] = {  # where to look instead
 }
 
 
-def quantile(
-    x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
-) -> Tensor:
+def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
     """The q-quantile along an axis, by default linear between neighbours; q is a number or a vector."""
     if interpolation not in INTERPOLATIONS:
         raise UsageError(f"quantile: interpolation is one of {', '.join(INTERPOLATIONS)}, not {interpolation!r}")
@@ -262,6 +260,6 @@ def aminmax(x: Any, *, dim: int | None = None, keepdim: bool = False) -> Extreme
 
 
 __all__ = [
-    "Extremes", "Found", "aminmax", "argsort", "bincount", "bucketize", "histc", "kthvalue", "max", "median", "min", "quantile", "searchsorted",
-    "sort", "topk", "unique",
+    "Extremes", "Found", "aminmax", "argsort", "bincount", "bucketize", "histc", "kthvalue", "max", "median", "min",
+    "quantile", "searchsorted", "sort", "topk", "unique",
 ]  # fmt: skip

@@ -84,8 +84,7 @@ def tanh_slope(u: Array, y: Array) -> Array:
     """u (1 − y²), the derivative of y = tanh x times u; with one temporary, where the formula as it stands has two"""
     out = np.asarray(y * y)
     np.subtract(1, out, out=out)
-    out *= u
-    return out
+    return np.multiply(out, u, out if out.shape == np.shape(u) else None)
 
 
 @op(ELEMENTWISE, ufunc=np.arcsinh, onnx="Asinh")

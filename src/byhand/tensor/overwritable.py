@@ -173,7 +173,8 @@ class Overwritable(Part):
     relu_, sigmoid_ = _in_place(activation.relu), _in_place(activation.sigmoid)
     maximum_, minimum_ = _in_place(e.maximum), _in_place(e.minimum)
     exp2_, erf_, erfc_, fmod_ = _in_place(e.exp2), _in_place(special.erf), _in_place(special.erfc), _in_place(e.fmod)
-    asin_, acos_, atan_, atan2_ = _in_place(trig.asin), _in_place(trig.acos), _in_place(trig.atan), _in_place(trig.atan2)
+    asin_, acos_, atan_ = _in_place(trig.asin), _in_place(trig.acos), _in_place(trig.atan)
+    atan2_ = _in_place(trig.atan2)
     asinh_, acosh_, atanh_ = _in_place(trig.asinh), _in_place(trig.acosh), _in_place(trig.atanh)
     bitwise_and_, bitwise_or_, bitwise_xor_ = __iand__, __ior__, __ixor__
     bitwise_not_, logical_not_ = _in_place(compare.bitwise_not), _stored(compare.logical_not)

@@ -41,5 +41,6 @@ class Part(Variable):
         scatter_add: Method
         squeeze: Method
         t: Method
+        transpose: Method
         unsqueeze: Method
         view: Method
