@@ -94,9 +94,7 @@ def import_seconds(name: str) -> float:
 def size_rows() -> list[Row]:
     """Installed size of byhand and all that it requires, without and with the bytecode that pip compiles."""
     paths = {name: installed_files(name) for name in requirements("byhand")}
-    sizes = {
-        name: sum(path.stat().st_size for path in files if path.suffix != ".pyc") for name, files in paths.items()
-    }
+    sizes = {name: sum(path.stat().st_size for path in files if path.suffix != ".pyc") for name, files in paths.items()}
     total = sum(sizes.values())
     bytecode = sum(path.stat().st_size for files in paths.values() for path in files if path.suffix == ".pyc")
     largest = sorted(sizes, key=lambda name: -sizes[name])[:4]

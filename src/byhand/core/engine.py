@@ -74,19 +74,24 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
         if needed is not None and needed.isdisjoint(node.inputs):
             continue  # nobody asked for what lies behind, so it stays as it is
         op: Any = node.op
-        if node.saved is None:
+        saved = node.saved
+        if saved is None:
             raise GraphError(_freed(op))
         if node.serial < clock.last:
             mutation.verify(node)
-        i = -1
-        for source in node.inputs:
-            i += 1
+        for i, source in enumerate(node.inputs):
             if source is None or (needed is not None and source not in needed):
                 continue
-            derivative = op.rule(i) if op.variadic else op.rules.get(i)
+            derivative = op.rule(i) if op.variadic else op.derivatives[i]
             if derivative is None:
                 continue
-            gx = pull(derivative, g, node, op, i)
+            places = None if create_graph else derivative.positions
+            if places is None:
+                gx = pull(derivative, g, node, op, i)
+            elif len(places) == 1:  # most rules need one value; a call and a list less for each is 0.3 µs
+                gx = derivative.rule(g, saved[places[0]])
+            else:
+                gx = derivative.rule(g, *[saved[place] for place in places])
             if gx.shape != source.shape:
                 gx = unbroadcast(gx, shape=source.shape)
             if gx.dtype is not source.dtype and gx.dtype != source.dtype:
@@ -145,17 +150,7 @@ def _freed(op: Any) -> str:
 
 
 def _pull_arrays(derivative: Any, g: Any, node: Node, op: Any, i: int) -> Any:
-    """The rule on arrays; written out for up to two saved values, as almost all rules have."""
-    positions = derivative.positions
-    if positions is not None:
-        saved: Any = node.saved
-        if len(positions) == 1:
-            return derivative.rule(g, saved[positions[0]])
-        if not positions:
-            return derivative.rule(g)
-        if len(positions) == 2:
-            return derivative.rule(g, saved[positions[0]], saved[positions[1]])
-        return derivative.rule(g, *[saved[p] for p in positions])
+    """The rule on arrays."""
     return derivative.rule(g, *[_value(node, op, name, i) for name in derivative.needs])
 
 

@@ -7,7 +7,7 @@ way costs 60 ns a call (of about 500 that recording takes), `isinstance` in fron
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -287,9 +287,7 @@ def _with_residuals(op: Op) -> Callable[..., Any]:
     return call
 
 
-def record(
-    op: Op, nodes: list[Node | None], arrays: list[Any], out: Any, attrs: dict[str, Any]
-) -> Node:
+def record(op: Op, nodes: list[Node | None], arrays: list[Any], out: Any, attrs: dict[str, Any]) -> Node:
     """The node of a call whose operands have these nodes and arrays."""
     tracked = tuple([node is not None for node in nodes])
     keep = op.keep(tracked)

@@ -45,12 +45,12 @@ def rows(x: Any) -> Any:
 def _matmul_x(g: Any, x_shape: tuple[int, ...], y: Any) -> Any:
     ndim = len(y.shape)
     if ndim == 2 and len(x_shape) == 2:
-        return matmul(g, y.T)
+        return g @ y.T
     if ndim == 1:  # (…, k) · (k): an outer product
         return e.mul(reshaped(g, shape=(*g.shape, 1)), y) if len(x_shape) > 1 else g * y
     if len(x_shape) == 1:  # (k) · (…, k, m)
-        return matmul(y, g) if ndim == 2 else _row(g, y)
-    return matmul(g, flip_last(y))
+        return y @ g if ndim == 2 else _row(g, y)
+    return g @ flip_last(y)
 
 
 def _row(g: Any, y: Any) -> Any:
@@ -68,25 +68,27 @@ def _matmul_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
     if ndim == 1:  # (k) · (…, k, m)
         return reshaped(x, shape=(*x.shape, 1)) * reshaped(g, shape=(*g.shape[:-1], 1, g.shape[-1]))
     if ndim == 2 and len(y_shape) == 2:
-        return matmul(x.T, g)
+        return x.T @ g
     if len(y_shape) == 2 and ndim > 2:  # one product instead of a batch of them that is then summed
-        return matmul(flip_last(rows(x)), rows(g))
-    return matmul(flip_last(x), g)
+        return flip_last(rows(x)) @ rows(g)
+    return flip_last(x) @ g
 
 
 def _weight_rule(g: Any, x: Any, weight: Any) -> Any:
     """gᵀ x, laid out in memory as the weight is, so that updates run along both; see `nn.Linear`."""
-    if len(x.shape) == 1:
-        return outer(g, x)
-    g, x = rows(g), rows(x)
+    ndim = len(x.shape)
+    if ndim != 2:
+        if ndim == 1:
+            return outer(g, x)
+        g, x = rows(g), rows(x)
     strides = weight.array.strides if isinstance(weight, Variable) else weight.strides
-    return matmul(x.T, g).T if strides[0] < strides[1] else matmul(g.T, x)
+    return (x.T @ g).T if strides[0] < strides[1] else g.T @ x
 
 
 derive(matmul, x=_matmul_x, y=_matmul_y)
 derive(
     linear,
-    x=lambda g, weight: matmul(g, weight),
+    x=lambda g, weight: g @ weight,
     weight=_weight_rule,
     bias=lambda g: column_sums(g) if len(g.shape) == 2 else g,
 )

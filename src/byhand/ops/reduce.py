@@ -82,8 +82,11 @@ def argmin_over(x: Array, *, axis: int | None, keepdims: bool) -> Array:
 
 @op(REDUCE)
 def column_sums(x: Array) -> Array:
-    """Σ over the rows of a matrix, as a product with ones: of (400, 4) in 1.5 µs, where x.sum(axis=0) takes 5.5"""
-    return np.ones(len(x), x.dtype) @ x
+    """Σ over the rows of a matrix; of many rows as a product with ones: (400, 4) in 1.5 µs, where a sum takes 5.5"""
+    return np.add.reduce(x, 0) if len(x) < MANY else np.ones(len(x), x.dtype) @ x
+
+
+MANY = 64  # rows
 
 
 def kept(value: Any, x_shape: tuple[int, ...], axis: Axes, keepdims: bool) -> Any:
