@@ -59,10 +59,10 @@ def cross_entropy(
     x, labels = _array(input), _array(target)
     if weight is None and reduction == "mean" and not label_smoothing and size_average is None is reduce:
         shape = x.shape
-        if len(shape) == 2 and labels.shape == shape[:1] and labels.dtype == LABELS and shape[0] and ignore_index < 0:
-            # a negative label is a huge one without its sign: one maximum finds both kinds of wrong labels
-            if np.maximum.reduce(labels.view(UNSIGNED)) < shape[1]:
-                return mean_cross_entropy(input, target)
+        plain = len(shape) == 2 and labels.shape == shape[:1] and labels.dtype == LABELS and ignore_index < 0
+        # a negative label is a huge one without its sign: one maximum finds both kinds of wrong labels
+        if plain and shape[0] and np.maximum.reduce(labels.view(UNSIGNED)) < shape[1]:
+            return mean_cross_entropy(input, target)
     reduction = chosen(reduction, size_average, reduce)
     if not 0 <= label_smoothing <= 1:
         raise UsageError(f"cross_entropy: label_smoothing lies between 0 and 1, got {label_smoothing}")
