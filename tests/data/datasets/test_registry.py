@@ -125,6 +125,11 @@ def test_too_few_samples_to_cut(tmp_path: Path) -> None:
         load(str(path))
 
 
+def test_shares_that_leave_nothing_to_train_on() -> None:
+    with pytest.raises(DataError, match="too few"):
+        load("moons", test=0.999)
+
+
 def test_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BYHAND_DATA", str(tmp_path))
     rows = {row.name: row for row in catalog()}

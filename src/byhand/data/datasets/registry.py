@@ -197,7 +197,7 @@ def _split(name: str, kind: str, made: Any, class_names: tuple[str, ...], valid:
         # a generator of its own: the test part is the same in every run, whatever the run's seed
         order = np.random.Generator(np.random.PCG64(0)).permutation(size)
         parts = [_part(made, cut) for cut in np.split(order, [kept, kept + second])]
-    if not len(parts[0]) or (test and not len(parts[2])):
+    if kept <= 0 or not len(parts[0]) or (test and not len(parts[2])):
         raise DataError(f"{name}: {size} samples are too few to be cut into training, validation and test parts")
     shape = parts[0].tensors[0].shape[1:]
     return Splits(
