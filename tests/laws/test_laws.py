@@ -125,10 +125,8 @@ def test_array_and_tensor_give_the_same(sample: Sample) -> None:
         assert tensor.requires_grad == bool(tracked)
 
 
-@over(SMOOTH)
+@over([sample for sample in SMOOTH if sample.op.name != "cast"])  # there the dtype is an attribute
 def test_float32_stays_float32(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
-    if sample.op.name == "cast":
-        pytest.skip("the dtype is its attribute")
     leaves = tensors(sample, sample.floats, np.float32)
     out = sample.call(*leaves)
     assert out.dtype == np.float32

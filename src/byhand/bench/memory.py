@@ -77,13 +77,19 @@ def trace(step: Any) -> int:
     """Peak of the NumPy bytes alive while `step()` runs; tracemalloc must be tracing."""
     watch = ArrayWatch()
     before = sys.gettrace()
-    sys.settrace(watch)
-    try:
-        step()
-    finally:
-        sys.settrace(before)
+    # Python 3.13 sends events of instructions only from the second settrace on, once some frame has asked for them
+    for function in (_nothing, step):
+        sys.settrace(watch)
+        try:
+            function()
+        finally:
+            sys.settrace(before)
     watch.look()
     return watch.peak
+
+
+def _nothing() -> None:
+    """A function that runs to be traced."""
 
 
 class ArrayWatch:
