@@ -74,22 +74,20 @@ def peak(contender: str, name: str) -> int:
 
 
 def trace(step: Any) -> int:
-    """Peak of the NumPy bytes alive while `step()` runs; tracemalloc must be tracing."""
-    watch = ArrayWatch()
-    before = sys.gettrace()
-    # Python 3.13 sends events of instructions only from the second settrace on, once some frame has asked for them
-    for function in (_nothing, step):
+    """Peak of the NumPy bytes alive while `step()` runs a second time; tracemalloc must be tracing.
+
+    Python 3.13 sends the events of a function's instructions only from its second run under a trace function on.
+    """
+    for _ in range(2):
+        watch = ArrayWatch()
+        before = sys.gettrace()
         sys.settrace(watch)
         try:
-            function()
+            step()
         finally:
             sys.settrace(before)
-    watch.look()
+        watch.look()
     return watch.peak
-
-
-def _nothing() -> None:
-    """A function that runs to be traced."""
 
 
 class ArrayWatch:

@@ -158,7 +158,7 @@ class History:
                 values = [float("nan") if value is None else float(value) for value in self[key]]
                 axes.plot(epochs, values, label=key, linewidth=2.2 if key.startswith("valid") else 1.0)
             axes.set_xlabel("epoch")
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.locator_params(axis="x", integer=True)
             axes.grid(alpha=0.3)
             axes.legend()
         if path is not None:
