@@ -17,13 +17,13 @@ import numpy as np
 from byhand.core import mutation
 from byhand.core.errors import GraphError
 from byhand.core.op import signature
-from byhand.core.recorder import result_class
+from byhand.core.recorder import result_class, wrap
 from byhand.core.tape import Node, mode
 from byhand.core.variable import Variable
 
 ndarray = np.ndarray
 
-# Set by `byhand.ops.shape` and `byhand.ops.elementwise`: an op like all others, which on arrays is its kernel.
+# Set by `byhand.ops.reduce` and `byhand.ops.elementwise`: an op like all others, which on arrays is its kernel.
 unbroadcast: Any = None
 cast: Any = None
 
@@ -137,7 +137,10 @@ def _deliver(
         if node.hooks is not None:
             g = _run_hooks(node, g, create_graph)
         if targets is None:
-            _accumulate(node, g, create_graph)
+            if node.grad is None and type(g) is ndarray:
+                node.grad = wrap(g)
+            else:
+                _accumulate(node, g, create_graph)
         elif node in targets:
             found[node] = g
 

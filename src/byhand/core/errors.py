@@ -15,12 +15,15 @@ class ByhandError(Exception):
     module: Any = None  # the innermost module whose forward raised
     module_inputs: tuple[Any, ...] = ()
     path: str | None = None  # dotted path of that module below the outermost one that was called
+    explained: bool = False  # the message names the module by itself, as those of losses do
 
     def __str__(self) -> str:
         detail = super().__str__()
         if self.module is None:
             return detail
         where = "model" if not self.path else f"model.{self.path}"
+        if self.explained:
+            return f"{where}: {detail}" if self.path else detail
         shapes = [_describe(x) for x in self.module_inputs]
         got = f" got {', '.join(shapes)}" if shapes else ""
         return f"{where}: {self.module.describe()}{got}; {detail}"

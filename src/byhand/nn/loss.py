@@ -23,15 +23,10 @@ class _Loss(Module):
         super().__init__()
         self.reduction = chosen(reduction, size_average, reduce, self.allowed)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return Module.__call__(self, *args, **kwargs)
-        except ByhandError as error:
-            if error.module is self:  # the function's error says it all, under the name that the user wrote
-                error.module = None
-                name, _, message = str(error.args[0]).partition(": ")
-                error.args = (f"{self._get_name()}: {message if name.isidentifier() else error.args[0]}",)
-            raise
+    def _explained(self, error: ByhandError) -> bool:  # the function's error says it all, under the user's own name
+        name, _, message = str(error.args[0]).partition(": ")
+        error.args = (f"{self._get_name()}: {message if name.isidentifier() else error.args[0]}",)
+        return True
 
 
 class _WeightedLoss(_Loss):

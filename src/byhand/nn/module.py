@@ -177,6 +177,10 @@ class Module(ModuleState, Hookable):
         """What forward takes, as `x of shape (…, 784)`: an error of shapes in forward will say it."""
         return ""
 
+    def _explained(self, error: ByhandError) -> bool:
+        """Whether the error names this module by itself, so that only its path need be put in front of it."""
+        return False
+
     def summary(self, input_size: Any = None, *, example: Any = None, dtype: DTypeLike = np.float32) -> Summary:
         """The table of all modules with their output shapes and parameter counts: see `byhand.nn.summary.summary`."""
         return summary(self, input_size, example=example, dtype=dtype)
@@ -217,8 +221,9 @@ def _locate(error: Exception, module: Module, args: tuple[Any, ...]) -> None:
     if isinstance(error, ByhandError):
         if error.module is None:
             error.module, error.module_inputs, error.path = module, args, ""
+            error.explained = module._explained(error)
             wanted = _said(module.expects)
-            if wanted and isinstance(error, ShapeError):
+            if wanted and isinstance(error, ShapeError) and not error.explained:
                 error.args = (f"expected {wanted}; {error.args[0] if error.args else ''}", *error.args[1:])
         else:
             error.path = _path(module, error.module, error.path)

@@ -163,7 +163,7 @@ def _accumulate_blocks(array: Array, combine: Any, first: Array, second: Any, va
     buffer = np.empty(size, array.dtype)
     for start in range(0, target.size, size):
         part = target[start : start + size]
-        step = buffer[: part.size]
+        step = buffer if part.size == size else buffer[: part.size]
         combine(left[start : start + size], right if right is second else right[start : start + size], step)
         if value != 1:
             step *= value
