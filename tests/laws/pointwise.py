@@ -119,7 +119,6 @@ COMPARISON = [
 
 ACTIVATIONS = [
     sample(a.relu, X, reference=each(lambda x: max(x, 0.0))),
-    sample(a.leaky, X, slope=0.1, reference=each(lambda x, slope: x if x > 0 else slope * x)),
     sample(a.prelu, X, Y, reference=each(lambda x, w: x if x > 0 else w * x)),
     sample(a.sigmoid, X, reference=each(sigma)),
     sample(a.logsigmoid, X, reference=each(lambda x: math.log(sigma(x)))),

@@ -12,7 +12,7 @@ from byhand.ops import activation as a
 
 FAR = [-1e4, -200.0, -50.0, 0.0, 50.0, 200.0, 1e4]
 CALLS: dict[str, Any] = {
-    "relu": a.relu, "leaky": lambda x: a.leaky(x, slope=0.01), "sigmoid": a.sigmoid, "logsigmoid": a.logsigmoid,
+    "relu": a.relu, "prelu": lambda x: a.prelu(x, 0.01), "sigmoid": a.sigmoid, "logsigmoid": a.logsigmoid,
     "softplus": lambda x: a.softened(x, beta=1.0, threshold=20.0),
     "elu": lambda x: a.exponential_linear(x, alpha=1.0, scale=1.0, rate=1.0),
     "gelu": a.gelu, "gelu_tanh": a.gelu_tanh, "silu": a.silu, "mish": a.mish, "softsign": a.softsign,

@@ -209,8 +209,8 @@ def _value(node: Node, op: Any, name: str, i: int) -> Any:
 
 def _run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
     tensor = g if isinstance(g, Variable) else result_class()(np.asarray(g))
-    for hook in list(node.hooks or ()):
-        replaced = hook(tensor)
+    for hook in list((node.hooks or {}).values()):
+        replaced = hook.function(tensor)
         if replaced is not None:
             tensor = replaced
     return tensor if create_graph else tensor.array

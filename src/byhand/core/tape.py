@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
+    from byhand.core.hooks import Hooks
     from byhand.core.op import Op
     from byhand.tensor import Tensor
 
@@ -47,7 +48,7 @@ class Node:
     shape: tuple[int, ...]
     dtype: Any
     grad: Tensor | None
-    hooks: list[Callable[[Any], Any]] | None
+    hooks: Hooks | None
 
 
 def leaf(shape: tuple[int, ...], dtype: Any) -> Node:

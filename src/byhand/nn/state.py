@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from byhand.core.errors import CheckpointError
+from byhand.core.hooks import Hook, Hooks, RemovableHandle, add_hook
 from byhand.core.tape import no_grad
-from byhand.nn.hooks import Hook, Hooks, RemovableHandle, add_hook
 from byhand.nn.parameter import Parameter
 from byhand.nn.tree import ModuleTree, did_you_mean
 from byhand.tensor import Tensor

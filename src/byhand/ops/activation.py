@@ -29,12 +29,6 @@ def relu(x: Array) -> Array:
     return np.maximum(x, 0)
 
 
-@op(ELEMENTWISE, name="leaky_relu", onnx="LeakyRelu")
-def leaky(x: Array, *, slope: float) -> Array:
-    """x where x > 0, else slope · x"""
-    return np.where(x > 0, x, slope * x)
-
-
 @op(ELEMENTWISE, onnx="PRelu")
 def prelu(x: Array, weight: Array) -> Array:
     """x where x > 0, else weight · x"""
@@ -177,7 +171,6 @@ def _mish_rule(g: Any, x: Any) -> Any:
 
 
 derive(relu, x=lambda g, out: g * (out > 0))
-derive(leaky, x=lambda g, x, slope: e.select(x > 0, g, slope * g))
 derive(
     prelu,
     x=lambda g, x, weight: e.select(x > 0, g, weight * g),

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from byhand.core.errors import UsageError
+from byhand.core.hooks import Hook, Hooks, RemovableHandle, add_hook
 from byhand.core.tape import enable_grad, mode
-from byhand.nn.hooks import Hook, Hooks, RemovableHandle, add_hook
 from byhand.optim import group as grouping
 from byhand.optim import snapshot
 from byhand.tensor import Tensor

@@ -9,7 +9,7 @@ from __future__ import annotations
 from byhand.core.recorder import announce
 from byhand.ops import index, inplace, views
 from byhand.tensor.convertible import Convertible
-from byhand.tensor.differentiable import Differentiable, Handle
+from byhand.tensor.differentiable import Differentiable
 from byhand.tensor.holding import Holding
 from byhand.tensor.operable import Operable
 from byhand.tensor.overwritable import Overwritable
@@ -34,4 +34,4 @@ class Tensor(Operable, Overwritable, Differentiable, Convertible, Holding):
 announce(Tensor)
 inplace.know_views(views.reshaped, views.permuted, views.expanded, views.narrowed, views.diagonal_of, index.sliced)
 
-__all__ = ["Handle", "Tensor"]
+__all__ = ["Tensor"]

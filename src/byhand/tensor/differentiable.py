@@ -10,6 +10,7 @@ import numpy as np
 
 from byhand.core import gradient as derivatives
 from byhand.core.errors import DtypeError, GraphError, ShapeError
+from byhand.core.hooks import Hook, RemovableHandle, add_hook
 from byhand.core.recorder import wrap
 from byhand.core.tape import Node, leaf
 from byhand.core.variable import Variable
@@ -17,18 +18,6 @@ from byhand.tensor.part import Part
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
-
-
-class Handle:
-    """What `register_hook` returns; `remove()` takes the hook away."""
-
-    def __init__(self, hooks: list[Any], hook: Any) -> None:
-        self._hooks, self._hook = hooks, hook
-
-    def remove(self) -> None:
-        """Take the hook away; twice is fine."""
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
 
 
 class _Keeper:
@@ -135,20 +124,19 @@ class Differentiable(Part):
         """
         derivatives.backward(self, None if gradient is None else [gradient], retain_graph, create_graph, inputs)
 
-    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call `hook(grad)` whenever a gradient arrives here; what it returns replaces the gradient."""
         if self.node is None:
             raise GraphError("register_hook needs a tensor that requires a gradient")
         hooks = self.node.hooks
         if hooks is None:
-            hooks = self.node.hooks = []
-        hooks.append(hook)
-        return Handle(hooks, hook)
+            hooks = self.node.hooks = {}
+        return add_hook(hooks, Hook(hook))
 
     def retain_grad(self) -> None:
         """Keep the gradient of a computed tensor in `.grad` too."""
         node = self.node
         if node is None:
             raise GraphError("retain_grad needs a tensor that requires a gradient")
-        if node.op is not None and not any(isinstance(hook, _Keeper) for hook in node.hooks or ()):
+        if node.op is not None and not any(isinstance(hook.function, _Keeper) for hook in (node.hooks or {}).values()):
             self.register_hook(_Keeper(node))

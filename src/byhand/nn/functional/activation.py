@@ -49,7 +49,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else negative_slope · x. Maas et al., Rectifier nonlinearities improve acoustic models, 2013."""
-    return _applied(ops.leaky, input, inplace, slope=negative_slope)
+    return _sloped(input, negative_slope, inplace)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -79,6 +79,10 @@ def rrelu(
     slopes = random.uniform(input.shape, input.dtype)
     slopes *= upper - lower
     slopes += lower
+    return _sloped(input, slopes, inplace)
+
+
+def _sloped(input: Tensor, slopes: Any, inplace: bool) -> Tensor:
     out: Tensor = change(input, ops.prelu, slopes) if inplace else ops.prelu(input, slopes)
     return out
 
