@@ -125,6 +125,9 @@ NAMES: dict[tuple[str, str], Any] = {
 }
 
 
+VALUES = (bool, int, float, str, bytes, bytearray, type(None))
+
+
 class _Reader(pickle._Unpickler):
     """Python's own reader in Python: the one in C reserves whatever memory a damaged memo index asks for."""
 
@@ -154,6 +157,9 @@ def _resolved(value: Any, seen: dict[int, Any], depth: int = 0) -> Any:
     if isinstance(value, _Array):
         return value.value
     if not isinstance(value, tuple | list | dict):
+        items = value if isinstance(value, set | frozenset) else (value,)
+        if not all(isinstance(item, VALUES) for item in items):  # a stand-in or its maker, not called to the end
+            raise _RefusedError("it ends in something that is no value")
         return value
     if depth > DEEPEST:
         raise _RefusedError("it is nested too deeply")
