@@ -35,8 +35,8 @@ def measure(rounds: int, quick: bool) -> Table:
 class Fresh:
     """A contender that is built anew before each of its turns.
 
-    Where arrays happen to lie decides how they share the caches, and that is worth up to 20 µs of the first network's
-    step. With a new place each round the median evens out what would otherwise be one contender's luck.
+    Where arrays happen to lie moves the first network's step by up to 20 µs, the caches being the likely reason. With a
+    new place each round the median evens out what would otherwise be one contender's luck.
     """
 
     def __init__(self, make: Callable[[], Step]) -> None:

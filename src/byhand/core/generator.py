@@ -24,7 +24,7 @@ class Generator:
 
     @property
     def numpy(self) -> np.random.Generator:
-        """NumPy's generator underneath; made when first asked for, since importing `numpy.random` takes 15 ms."""
+        """NumPy's generator underneath; made when first asked for, since importing `numpy.random` takes 13 ms."""
         if self._numpy is None:
             self._numpy = np.random.Generator(np.random.PCG64())
         return self._numpy

@@ -38,11 +38,6 @@ def wrap(array: Any, node: Node | None = None) -> Tensor:
     return Result(array, node)
 
 
-def result_class() -> type[Tensor]:
-    """The class of what ops return."""
-    return Result
-
-
 def recorder(op: Op) -> Callable[..., Any]:
     """The function that computes on arrays and records on tensors, fitting the arity of `op`."""
     if op.residuals:

@@ -41,7 +41,7 @@ class Variable:
 
     `array` is always an `ndarray` (0-d for scalars). `node` is None unless gradients are tracked. `relations` are the
     views an in-place change has to keep in step (see `byhand.ops.inplace`), `idle_grad` the gradient of a tensor that
-    stopped asking for one; both stay unset for almost all tensors, since setting a slot costs every op 5 ns.
+    stopped asking for one; both stay unset for almost all tensors, since setting a slot costs every op 4 ns.
     """
 
     __slots__ = ("__weakref__", "array", "idle_grad", "node", "relations")

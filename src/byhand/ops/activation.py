@@ -143,12 +143,6 @@ def log_normalized(x: Array, *, axis: int) -> Array:
     return out
 
 
-def sigmoid_slope(x: Any) -> Any:
-    """σ(x) (1 − σ(x))"""
-    s = sigmoid(x)
-    return s * (1 - s)
-
-
 def _silu_rule(g: Any, x: Any) -> Any:
     s = sigmoid(x)
     return g * (s * (1 + x * (1 - s)))

@@ -158,7 +158,7 @@ def sum(
     tensor([3., 3.])
     """
     if dim is None and axis is None and dtype is None and keepdim is None and keepdims is None:
-        return sum_over(x, axis=tuple(range(x.ndim)), keepdims=False)  # the whole: as loss.sum(), 0.7 µs less
+        return sum_over(x, axis=tuple(range(x.ndim)), keepdims=False)  # the whole: as loss.sum(), 0.6 µs less
     axes = many(either(dim, axis, "dim and axis"), x.ndim, "sum")
     x = x if dtype is None else e.cast(x, dtype=np.dtype(dtype))
     return sum_over(x, axis=axes, keepdims=bool(either(keepdim, keepdims, "keepdim and keepdims", False)))
