@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "byhand"
 # Bottom to top: a module imports from its own floor and the floors below. `utils` holds PyTorch's paths as aliases;
 # "byhand" is the package's own `__init__`, the public face: only what uses the library from outside stands above it.
 FLOORS = (
-    "core", "ops", "tensor", "creation", "autograd", "nn", "optim", "data", "utils", "train", "byhand",
+    "core", "ops", "tensor", "creation", "autograd", "program", "nn", "optim", "data", "utils", "train", "byhand",
     "bench", "cli",
 )  # fmt: skip
 DEPENDENCIES = {"numpy", "safetensors", "rich", "typer"}

@@ -58,6 +58,7 @@ from byhand.ops.sort import (
     unique,
 )  # fmt: skip
 from byhand.ops.special import erf, erfc
+from byhand.program import compile
 from byhand.ops.trigonometry import (
     acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, hypot, sin, sinh, tan, tanh,
 )  # fmt: skip
@@ -93,7 +94,7 @@ __all__ = [
     "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "autograd", "baddbmm", "bernoulli", "bincount", "bitwise_and",
     "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bmm", "bool",
     "broadcast_shapes", "broadcast_tensors", "broadcast_to", "bucketize", "cat", "cdist", "ceil", "chunk", "clamp",
-    "clamp_max", "clamp_min", "clip", "clone", "column_stack", "concat", "concatenate", "cos", "cosh", "count_nonzero",
+    "clamp_max", "clamp_min", "clip", "clone", "column_stack", "compile", "concat", "concatenate", "cos", "cosh", "count_nonzero",
     "cummax", "cummin", "cumprod", "cumsum", "data", "default_generator", "deg2rad", "device", "diag", "diag_embed",
     "diagflat", "diagonal", "diff", "dist", "div", "divide", "dot", "double", "e", "einsum", "empty", "empty_like",
     "enable_grad", "eq", "equal", "erf", "erfc", "errors", "exp", "exp2", "expm1", "eye", "finfo", "fix", "flatten",

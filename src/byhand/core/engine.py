@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from byhand.core import mutation
+from byhand.core.capture import slot, tracer
 from byhand.core.errors import GraphError
 from byhand.core.op import signature
 from byhand.core.recorder import wrap
@@ -41,7 +42,12 @@ def walk(
     """
     before, mode.recording = mode.recording, create_graph
     try:
-        return _walk(roots, targets, create_graph, retain_graph)
+        watcher = None if slot.tracer is None else tracer()
+        if watcher is None:
+            return _walk(roots, targets, create_graph, retain_graph)
+        with watcher.backward():
+            wrapped = [(node, g if isinstance(g, Variable) else wrap(g)) for node, g in roots]
+            return _walk(wrapped, targets, create_graph, retain_graph)
     finally:
         mode.recording = before
 
@@ -53,7 +59,9 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
     found: dict[Node, Any] = {}
     owned: set[Node] = set()  # those whose gradient is a sum made here, which may be added to in place
     push, pop, clock = heapq.heappush, heapq.heappop, mutation.clock
-    pull, own = (_pull_tensors, _own_tensor) if create_graph else (_pull_arrays, _own_array)
+    watcher = None if slot.tracer is None else tracer()
+    on_tensors = create_graph or watcher is not None  # what is captured must pass through recorded ops
+    pull, own = (_pull_tensors, _own_tensor) if on_tensors else (_pull_arrays, _own_array)
     for node, g in roots:
         if node in grads:
             grads[node] = grads[node] + g
@@ -68,7 +76,9 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
         node = pop(heap)[1]
         g = grads.pop(node)
         if node.hooks is not None:
-            g = _run_hooks(node, g, create_graph)
+            g = _run_hooks(node, g, on_tensors)
+        if watcher is not None:
+            watcher.arrived(node, g)
         if targets is not None and node in targets:
             found[node] = g
         if needed is not None and needed.isdisjoint(node.inputs):
@@ -85,7 +95,9 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
             derivative = op.rule(i) if op.variadic else op.rules.get(i)
             if derivative is None:
                 continue
-            places = None if create_graph else derivative.positions
+            places = None if on_tensors else derivative.positions
+            if watcher is not None:
+                watcher.rule = op.name, op.operands[min(i, len(op.operands) - 1)]
             if places is None:
                 gx = pull(derivative, g, node, op, i)
             elif len(places) == 1:  # most rules need one value: spare them the list
@@ -111,7 +123,7 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
                     owned.add(source)
         if not retain_graph and op.saves:
             node.saved = None
-    _deliver(leaves, grads, targets, found, create_graph)
+    _deliver(leaves, grads, targets, found, on_tensors)
     return found
 
 
@@ -129,15 +141,15 @@ def _own_tensor(gx: Any, g: Any) -> Any:
 
 
 def _deliver(
-    leaves: list[Node], grads: dict[Node, Any], targets: set[Node] | None, found: dict[Node, Any], create_graph: bool
+    leaves: list[Node], grads: dict[Node, Any], targets: set[Node] | None, found: dict[Node, Any], on_tensors: bool
 ) -> None:
     """Hand the leaves their gradients, or keep them for the caller."""
     for node in leaves:
         g = grads[node]
         if node.hooks is not None:
-            g = _run_hooks(node, g, create_graph)
+            g = _run_hooks(node, g, on_tensors)
         if targets is None:
-            _accumulate(node, g, create_graph)
+            _accumulate(node, g, on_tensors)
         elif node in targets:
             found[node] = g
 
@@ -169,6 +181,8 @@ def _tensors(node: Node, op: Any, needs: tuple[str, ...], i: int) -> list[Any]:
             first = len(op.operands) - 1
             pairs = zip(node.saved[first:-1], node.inputs[first:], strict=True)  # type: ignore[index]
             made.append([_wrap(value, source) for value, source in pairs])
+        elif name in op.residuals and not mode.recording:  # captured: the value that was kept will do
+            made.append(_wrap(_value(node, op, name, i), None))
         elif name in op.residuals:
             formula = op.residuals[name]
             made.append(formula(*_tensors(node, op, tuple(signature(formula)[0]), i)))
@@ -204,19 +218,22 @@ def _value(node: Node, op: Any, name: str, i: int) -> Any:
     return source.shape
 
 
-def _run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
+def _run_hooks(node: Node, g: Any, on_tensors: bool) -> Any:
     tensor = g if isinstance(g, Variable) else wrap(np.asarray(g))
     for hook in list((node.hooks or {}).values()):
         replaced = hook.function(tensor)
         if replaced is not None:
             tensor = replaced
-    return tensor if create_graph else tensor.array
+    return tensor if on_tensors else tensor.array
 
 
-def _accumulate(leaf: Node, g: Any, create_graph: bool) -> None:
+def _accumulate(leaf: Node, g: Any, on_tensors: bool) -> None:
+    watcher = None if slot.tracer is None else tracer()
+    if watcher is not None:
+        watcher.delivered(leaf, g)
     if leaf.grad is None:
         leaf.grad = g if isinstance(g, Variable) else wrap(np.asarray(g))  # type: ignore[assignment]
-    elif create_graph:
+    elif on_tensors:
         leaf.grad = leaf.grad + g
     else:
         array = leaf.grad.array

@@ -60,3 +60,7 @@ class CheckpointError(ByhandError, RuntimeError):
 
 class UsageError(ByhandError, ValueError):
     """Arguments that make no sense together."""
+
+
+class CaptureError(ByhandError, RuntimeError):
+    """A step that cannot be written out as a program, because Python itself looks at a value."""

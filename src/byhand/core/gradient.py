@@ -36,7 +36,8 @@ def backward(
     found = walk(roots, targets=set(wanted), create_graph=create_graph, retain_graph=keep)
     for node in dict.fromkeys(wanted):
         if node in found:
-            g = found[node] if create_graph else wrap(np.array(found[node]))
+            g = found[node]
+            g = g if isinstance(g, Variable) else wrap(np.array(g))
             node.grad = g if node.grad is None else node.grad + g
 
 

@@ -92,3 +92,18 @@ def _lost_value(node: Node, position: int, changed_by: str) -> str:
         f"{op.name} saved {what}, of shape {saved[position].shape}, for its backward pass, but {changed_by} overwrote "
         f"it in place since; use the out-of-place form of {changed_by}, or change a clone()"
     )
+
+
+def stamps_of(arrays: list[Array]) -> list[dict[Interval, tuple[int, str]]]:
+    """Where changes of these whole arrays are stamped, to be handed to `touch_all` each time."""
+    for array in arrays:
+        touch(array, "a compiled step")
+    return [_changes[id(owner(array))] for array in arrays]
+
+
+def touch_all(stamps: list[dict[Interval, tuple[int, str]]]) -> None:
+    """`touch` for a compiled step, which overwrites the same arrays each time: 0.1 µs each in place of 0.6."""
+    clock.last = serial = next_serial()
+    stamp = serial, "a compiled step"
+    for changes in stamps:
+        changes[WHOLE] = stamp

@@ -70,7 +70,10 @@ class Op:
               not compute them again; each with the function of the operands that it is, for higher derivatives
     expects   the shapes an error message names
     onnx      the operator of the same meaning in ONNX, if there is one
+    call      the function that records, which `op` returns
     """
+
+    call: Callable[..., Any]  # the recording function; set once it is made
 
     def __init__(
         self,
@@ -139,7 +142,7 @@ def op(
         if record.name in OPS:
             raise ValueError(f"the table of ops has a {record.name} already")
         OPS[record.name] = record
-        call = functools.wraps(kernel)(recorder(record))
+        record.call = call = functools.wraps(kernel)(recorder(record))
         call.op = record  # type: ignore[attr-defined]
         return call
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from byhand.core.capture import slot, tracer
 from byhand.core.complaint import explain
 from byhand.core.errors import GraphError
 from byhand.core.mutation import touch
@@ -86,7 +87,7 @@ def change(x: Variable, function: Any, *others: Any, **attrs: Any) -> Any:
     if tracked:
         keep = record_of.keep(tuple(node is not None for node in nodes))
         saved = [
-            a.copy() if k and isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a
+            _snapshot(a) if k and isinstance(a, np.ndarray) and np.may_share_memory(a, x.array) else a
             for a, k in zip(arrays, keep, strict=False)
         ]
     _overwrite(x, record_of, others, attrs)
@@ -97,8 +98,16 @@ def change(x: Variable, function: Any, *others: Any, **attrs: Any) -> Any:
     return x
 
 
+def _snapshot(array: Array) -> Array:
+    """The array as it is now."""
+    watcher = None if slot.tracer is None else tracer()
+    return array.copy() if watcher is None else watcher.snapshot(array)
+
+
 def _overwrite(x: Variable, record_of: Op, others: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     """Compute and write, without a word to the tape."""
+    if slot.tracer is not None and (watcher := tracer()) is not None:
+        return watcher.overwrite(x, record_of, others, attrs)
     array = x.array
     arrays = [y.array if isinstance(y, Variable) else y for y in others]
     try:
@@ -118,7 +127,7 @@ def accumulated(x: Variable, combine: Any, a: Any, b: Any, value: float) -> bool
     The updates of optimisers are such calls; in parts they cost 3 µs each, so 1.5. What NumPy refuses, and what is
     recorded, goes the long way, which explains.
     """
-    if mode.recording:
+    if mode.recording or slot.tracer is not None:
         return False
     array = x.array
     first = a.array if isinstance(a, Variable) else a
@@ -184,20 +193,29 @@ def assign(x: Variable, key: tuple[Any, ...], arrays: list[Any], value: Any) -> 
     tracked = mode.recording and (x.node is not None or node is not None)
     if mode.recording:
         _refuse_leaf(x, "setitem")
+    watcher = None if slot.tracer is None else tracer()
+    if watcher is not None:
+        watcher.overwrite(x, written.op, (value, *arrays), {"index": key})  # type: ignore[attr-defined]
+    else:
+        _store(x, filled(key, plain), value, source)
+    if tracked:
+        entry = record(written.op, [x.node, node, *[None] * len(plain)], [None, None, *plain], x.array, {"index": key})  # type: ignore[attr-defined]
+        rebase(x, entry)
+
+
+def _store(x: Variable, place: Any, value: Any, source: Any) -> None:
+    """x[place] ← value, whose array is `source`."""
     if isinstance(source, np.ndarray) and np.may_share_memory(source, x.array):
         source = source.copy()
     try:
         if isinstance(source, np.ndarray):
             if not np.can_cast(source.dtype, x.array.dtype, "same_kind"):
                 raise TypeError(f"values of {source.dtype} do not fit into {x.array.dtype}; convert them with .to()")
-            source = _trimmed(source, x.array, filled(key, plain))
-        x.array[filled(key, plain)] = source
+            source = _trimmed(source, x.array, place)
+        x.array[place] = source
     except Exception as error:
         raise explain(written.op, error, (x, value), {}) from error  # type: ignore[attr-defined]
     touch(x.array, "setitem")
-    if tracked:
-        entry = record(written.op, [x.node, node, *[None] * len(plain)], [None, None, *plain], x.array, {"index": key})  # type: ignore[attr-defined]
-        rebase(x, entry)
 
 
 def _trimmed(source: Array, array: Array, key: Any) -> Array:

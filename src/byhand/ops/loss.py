@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from byhand.core.op import ELEMENTWISE, MOVE, OTHER, derive, op
+from byhand.core.op import ELEMENTWISE, MOVE, OTHER, REDUCE, derive, op
 from byhand.core.variable import Array
 from byhand.ops import elementwise as e
 from byhand.ops.activation import normalized_exp, relu, sigmoid
@@ -54,6 +54,12 @@ def less_one_hot(p: Array, target: Array) -> Array:
     out = p.copy("K")
     out[np.arange(len(p)), target] -= 1
     return out
+
+
+@op(REDUCE)
+def out_of_range(target: Array, *, classes: int) -> Any:
+    """Whether some label is not one of 0 … classes − 1; a negative one is huge without its sign"""
+    return np.maximum.reduce(target.astype(np.uint64)) >= classes
 
 
 @op(MOVE)

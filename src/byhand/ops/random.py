@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from byhand.core.capture import slot, tracer
 from byhand.core.errors import DomainError, ShapeError
 from byhand.core.generator import Generator, numpy_generator
 from byhand.core.recorder import wrap
 from byhand.core.variable import Array
+from byhand.ops import elementwise as e
+from byhand.ops.compare import lt
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
@@ -22,20 +25,28 @@ def _typed(dtype: Any) -> np.dtype[Any]:
     return np.dtype(np.float32 if dtype is None else dtype)
 
 
+def _drawn(generator: Generator | None, method: str, **arguments: Any) -> Array:
+    """What a method of NumPy's generator gives; a captured step will draw anew each time."""
+    watcher = None if slot.tracer is None else tracer()
+    if watcher is not None:
+        return watcher.draw(generator, method, arguments)
+    return np.asarray(getattr(numpy_generator(generator), method)(**arguments))
+
+
 def uniform(shape: tuple[int, ...], dtype: Any = None, generator: Generator | None = None) -> Array:
     """Values of [0, 1), each as likely as any other."""
     kind = _typed(dtype)
     if kind in (np.float32, np.float64):
-        return numpy_generator(generator).random(shape, dtype=kind.type)
-    return numpy_generator(generator).random(shape).astype(kind)
+        return _drawn(generator, "random", size=shape, dtype=kind.type)
+    return e.cast(_drawn(generator, "random", size=shape), dtype=kind)  # type: ignore[return-value]
 
 
 def standard_normal(shape: tuple[int, ...], dtype: Any = None, generator: Generator | None = None) -> Array:
     """Values of the normal distribution with mean 0 and variance 1."""
     kind = _typed(dtype)
     if kind in (np.float32, np.float64):
-        return numpy_generator(generator).standard_normal(shape, dtype=kind.type)
-    return numpy_generator(generator).standard_normal(shape).astype(kind)
+        return _drawn(generator, "standard_normal", size=shape, dtype=kind.type)
+    return e.cast(_drawn(generator, "standard_normal", size=shape), dtype=kind)  # type: ignore[return-value]
 
 
 def integers(
@@ -44,20 +55,20 @@ def integers(
     """Integers from low to high − 1."""
     if high <= low:
         raise DomainError(f"randint: there is no integer from {low} to {high} − 1")
-    return np.asarray(numpy_generator(generator).integers(low, high, shape)).astype(
-        np.int64 if dtype is None else dtype
-    )
+    drawn = _drawn(generator, "integers", low=low, high=high, size=shape)
+    wanted = np.dtype(np.int64 if dtype is None else dtype)
+    return drawn if drawn.dtype == wanted else e.cast(drawn, dtype=wanted)  # type: ignore[return-value]
 
 
 def permutation(n: int, generator: Generator | None = None) -> Array:
     """0 … n − 1 in random order."""
-    return numpy_generator(generator).permutation(n)
+    return _drawn(generator, "permutation", x=n)
 
 
 def coins(p: float, shape: tuple[int, ...], generator: Generator | None = None) -> Array:
     """Booleans that are true with probability p."""
     # float32 draws: half the memory traffic, and 24 bits decide a coin well enough
-    return numpy_generator(generator).random(shape, dtype=np.float32) < p
+    return lt(_drawn(generator, "random", size=shape, dtype=np.float32), p)  # type: ignore[return-value]
 
 
 def bernoulli(x: Any, p: float | None = None, *, generator: Generator | None = None) -> Tensor:

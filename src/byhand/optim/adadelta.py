@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from byhand.optim.interval import FRACTION, NONNEGATIVE, Interval, Pair
-from byhand.optim.optimizer import Group, Optimizer, zeros_like
+from byhand.optim.optimizer import Group, Optimizer, State, zeros_like
+from byhand.tensor import Tensor
 
 
 class Adadelta(Optimizer):
@@ -58,6 +59,9 @@ class Adadelta(Optimizer):
         }
         super().__init__(params, defaults)
 
+    def initial_state(self, p: Tensor, group: Group) -> State:
+        return {"step": 0, "square_avg": zeros_like(p), "acc_delta": zeros_like(p)}
+
     def update_group(self, group: Group) -> None:
         """Update the parameters of one group."""
         lr, rho, eps, weight_decay = group["lr"], group["rho"], group["eps"], group["weight_decay"]
@@ -71,7 +75,7 @@ class Adadelta(Optimizer):
                 g = g.add(p, alpha=weight_decay)
             state = self.state[p]
             if not state:
-                state.update(step=0, square_avg=zeros_like(p), acc_delta=zeros_like(p))
+                state.update(self.initial_state(p, group))
             state["step"] += 1
             u = state["acc_delta"]
             v = state["square_avg"].mul_(rho).addcmul_(g, g, value=1 - rho)

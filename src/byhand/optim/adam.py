@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 from byhand.optim.interval import BETAS, NONNEGATIVE, Interval, Pair
-from byhand.optim.optimizer import Group, Optimizer, zeros_like
+from byhand.optim.optimizer import Group, Optimizer, State, zeros_like
+from byhand.tensor import Tensor
 
 
 class Adam(Optimizer):
@@ -76,6 +76,9 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
+    def initial_state(self, p: Tensor, group: Group) -> State:
+        return {"step": 0, "exp_avg": zeros_like(p), "exp_avg_sq": zeros_like(p)}
+
     def update_group(self, group: Group) -> None:
         """Update the parameters of one group.
 
@@ -84,7 +87,7 @@ class Adam(Optimizer):
         """
         lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
         maximize, amsgrad, decoupled = group["maximize"], group["amsgrad"], group["decoupled_weight_decay"]
-        all_state, t = self.state, 0
+        all_state, t = self.state, None
         for p in group["params"]:
             g = p.grad
             if g is None:
@@ -98,11 +101,11 @@ class Adam(Optimizer):
                     g = g.add(p, alpha=weight_decay)
             state = all_state[p]
             if not state:
-                state.update(step=0, exp_avg=zeros_like(p), exp_avg_sq=zeros_like(p))
+                state.update(self.initial_state(p, group))
             state["step"] += 1
             if state["step"] != t:  # the same for all parameters, unless one was left out of a step
                 t = state["step"]
-                root = math.sqrt(1 - beta2**t)
+                root = (1 - beta2**t) ** 0.5
                 rate, eps = -lr * root / (1 - beta1**t), group["eps"] * root
             m = state["exp_avg"].lerp_(g, 1 - beta1)
             v = state["exp_avg_sq"].mul_(beta2).addcmul_(g, g, value=1 - beta2)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 from byhand.optim.interval import BETAS, NONNEGATIVE, Interval, Pair
-from byhand.optim.optimizer import Group, Optimizer, zeros_like
+from byhand.optim.optimizer import Group, Optimizer, State, zeros_like
+from byhand.tensor import Tensor
 
 
 class NAdam(Optimizer):
@@ -67,6 +67,9 @@ class NAdam(Optimizer):
         }
         super().__init__(params, defaults)
 
+    def initial_state(self, p: Tensor, group: Group) -> State:
+        return {"step": 0, "mu_product": 1.0, "exp_avg": zeros_like(p), "exp_avg_sq": zeros_like(p)}
+
     def update_group(self, group: Group) -> None:
         """Update the parameters of one group."""
         lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
@@ -83,11 +86,11 @@ class NAdam(Optimizer):
                     g = g.add(p, alpha=weight_decay)
             state = self.state[p]
             if not state:
-                state.update(step=0, mu_product=1.0, exp_avg=zeros_like(p), exp_avg_sq=zeros_like(p))
+                state.update(self.initial_state(p, group))
             t = state["step"] = state["step"] + 1
             mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (s * group["momentum_decay"])) for s in (t, t + 1))
             product = state["mu_product"] = state["mu_product"] * mu
-            root = math.sqrt(1 - beta2**t)  # of v̂; moved into eps and the rates
+            root = (1 - beta2**t) ** 0.5  # of v̂; moved into eps and the rates
             m = state["exp_avg"].lerp_(g, 1 - beta1)
             v = state["exp_avg_sq"].mul_(beta2).addcmul_(g, g, value=1 - beta2)
             d = v.sqrt().add_(group["eps"] * root)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from byhand.core.capture import slot, tracer
 from byhand.core.errors import UsageError
 from byhand.core.hooks import Hook, Hooks, RemovableHandle, add_hook
 from byhand.core.tape import enable_grad, mode
@@ -97,8 +99,26 @@ class Optimizer:
         """Update `group["params"]` in place from their gradients; parameters without one are left alone."""
         raise NotImplementedError(f"{self._name} must implement update_group(group), or override step()")
 
+    def prepare(self) -> None:
+        """Make the state that `step` would make at its first call, so that all steps are alike.
+
+        Nothing to do for parameters without a gradient, nor where a first step differs from the others by its formula.
+        """
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None and not self.state.get(p) and (state := self.initial_state(p, group)):
+                    self.state[p].update(state)
+
+    def initial_state(self, p: Tensor, group: Group) -> State:
+        """What is kept for a parameter before its first update."""
+        return {}
+
     def step(self, closure: Closure | None = None) -> Any:
         """Update every parameter once; returns the loss of `closure`, which computes the gradients anew if given."""
+        watcher = None if slot.tracer is None else tracer()
+        if watcher is not None:
+            with watcher.stepping(self):
+                return self._hooked_step(Optimizer._plain_step, closure)
         if self._before_step or self._after_step:
             return self._hooked_step(Optimizer._plain_step, closure)
         return self._plain_step(closure)
@@ -223,7 +243,9 @@ def zeros_like(p: Tensor) -> Tensor:
 def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(step)
     def wrapped(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
-        loss = self._hooked_step(step, *args, **kwargs)
+        watcher = None if slot.tracer is None else tracer()
+        with nullcontext() if watcher is None else watcher.stepping(self):
+            loss = self._hooked_step(step, *args, **kwargs)
         self._stepped = True
         return loss
 

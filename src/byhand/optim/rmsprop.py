@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from byhand.optim.interval import FRACTION, NONNEGATIVE, Interval, Pair
-from byhand.optim.optimizer import Group, Optimizer, zeros_like
+from byhand.optim.optimizer import Group, Optimizer, State, zeros_like
+from byhand.tensor import Tensor
 
 
 class RMSprop(Optimizer):
@@ -64,6 +65,14 @@ class RMSprop(Optimizer):
         }
         super().__init__(params, defaults)
 
+    def initial_state(self, p: Tensor, group: Group) -> State:
+        state: State = {"step": 0, "square_avg": zeros_like(p)}
+        if group["momentum"]:
+            state["momentum_buffer"] = zeros_like(p)
+        if group["centered"]:
+            state["grad_avg"] = zeros_like(p)
+        return state
+
     def update_group(self, group: Group) -> None:
         """Update the parameters of one group."""
         lr, alpha, eps = group["lr"], group["alpha"], group["eps"]
@@ -78,8 +87,8 @@ class RMSprop(Optimizer):
                 g = g.add(p, alpha=weight_decay)
             state = self.state[p]
             if not state:
-                state.update(step=0, square_avg=zeros_like(p))
-            if momentum and "momentum_buffer" not in state:
+                state.update(self.initial_state(p, group))
+            if momentum and "momentum_buffer" not in state:  # an option that was turned on later
                 state["momentum_buffer"] = zeros_like(p)
             if group["centered"] and "grad_avg" not in state:
                 state["grad_avg"] = zeros_like(p)

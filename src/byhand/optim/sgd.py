@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from byhand.core.errors import UsageError
 from byhand.optim.interval import ANY, NONNEGATIVE, Interval, Pair
-from byhand.optim.optimizer import Group, Optimizer
+from byhand.optim.optimizer import Group, Optimizer, State, zeros_like
+from byhand.tensor import Tensor
 
 
 class SGD(Optimizer):
@@ -79,6 +80,10 @@ class SGD(Optimizer):
                 f"got momentum={options['momentum']}, dampening={options['dampening']}"
             )
         return options
+
+    def initial_state(self, p: Tensor, group: Group) -> State:
+        # b ← momentum · 0 + g is the first step's b ← g, but for dampening
+        return {"momentum_buffer": zeros_like(p)} if group["momentum"] and not group["dampening"] else {}
 
     def update_group(self, group: Group) -> None:
         """Update the parameters of one group."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from byhand.core import gradient as derivatives
+from byhand.core.capture import slot, tracer
 from byhand.core.errors import DtypeError, GraphError, ShapeError
 from byhand.core.hooks import Hook, RemovableHandle, add_hook
 from byhand.core.recorder import wrap
@@ -29,7 +30,7 @@ class _Keeper:
     def __call__(self, g: Tensor) -> None:
         node = self._node()
         if node is not None:
-            node.grad = wrap(g.array.copy(order="K"), g.node) if node.grad is None else node.grad + g
+            node.grad = g.clone() if node.grad is None else node.grad + g
 
 
 class Differentiable(Part):
@@ -79,6 +80,8 @@ class Differentiable(Part):
                 raise DtypeError(f"a gradient is a tensor or None, not {type(value).__name__}")
             if value.shape != self.shape:
                 raise ShapeError(f"a gradient of shape {value.shape} does not fit a tensor of shape {self.shape}")
+        if slot.tracer is not None and (watcher := tracer()) is not None:
+            watcher.set_grad(self)
         if self.node is not None:
             self.node.grad = value
         else:

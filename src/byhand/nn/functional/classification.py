@@ -6,10 +6,12 @@ integer labels, takes the shortest way: one op, and one reduction that finds lab
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from byhand.core.capture import slot, tracer
 from byhand.core.errors import DomainError, DtypeError, ShapeError, UsageError
 from byhand.core.variable import Array
 from byhand.nn.functional.reduction import chosen, paired, reduced
@@ -20,6 +22,7 @@ from byhand.ops.loss import (
     bernoulli_loss,
     hinge,
     mean_cross_entropy,
+    out_of_range,
     picked,
     sigmoid_cross_entropy,
     softmax_cross_entropy,
@@ -60,6 +63,9 @@ def cross_entropy(
     if weight is None and reduction == "mean" and not label_smoothing and size_average is None is reduce:
         shape = x.shape
         plain = len(shape) == 2 and labels.shape == shape[:1] and labels.dtype == LABELS and ignore_index < 0
+        if plain and shape[0] and slot.tracer is not None and (watcher := tracer()) is not None:
+            watcher.check(out_of_range(target.detach(), classes=shape[1]), _complaint("cross_entropy", shape[1]), target)
+            return mean_cross_entropy(input, target)
         # a negative label is a huge one without its sign: one maximum finds both kinds of wrong labels
         if plain and shape[0] and np.maximum.reduce(labels.view(UNSIGNED)) < shape[1]:
             return mean_cross_entropy(input, target)
@@ -244,6 +250,13 @@ def _class_last(input: Any) -> Any:
     if ndim == 1:
         return reshaped(input, shape=(1, *input.shape))
     return matrix(permuted(input, axes=(0, *range(2, ndim), 1)))
+
+
+def _complaint(name: str, classes: int) -> Callable[[Array], DomainError]:
+    """The error that a captured step raises for labels out of range."""
+    return lambda labels: DomainError(
+        _out_of_range(name, labels, (labels.reshape(-1) < 0) | (labels.reshape(-1) >= classes), classes)
+    )
 
 
 def _out_of_range(name: str, labels: Array, wrong: Array, classes: int) -> str:

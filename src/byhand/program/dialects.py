@@ -1,0 +1,37 @@
+"""The ways to run a program, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from byhand.core.variable import Array
+from byhand.program.ir import Program
+from byhand.program.passes import optimise
+
+
+class Executable(Protocol):
+    """A program as text that runs."""
+
+    source: str
+
+    def bind(self, states: Sequence[Array]) -> Callable[..., tuple[Any, ...]]:
+        """The function of arguments and numbers; it writes the states in place, and returns outputs and numbers."""
+
+
+def executable(program: Program, dialect: str, without: Sequence[str] = ()) -> Executable:
+    """The program in a dialect."""
+    if dialect == "longhand":
+        from byhand.program.longhand import Longhand
+
+        return Longhand(program)
+    from byhand.program.lowering import lower
+
+    lowered = optimise(lower(program), without=without)
+    if dialect == "loops":
+        from byhand.program.loops import Loops
+
+        return Loops(lowered)
+    from byhand.program.planned import Planned
+
+    return Planned(lowered)

@@ -1,0 +1,142 @@
+"""What a step can reach: modules, optimisers, tensors and arrays of its closure and globals, with the user's names.
+
+The names are those that programs print; modules are also asked for their `training` flags. Nothing here knows a class
+of the floors above: a module is what has `named_parameters`, an optimiser what has `param_groups`.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from byhand.core.variable import Variable
+
+DEPTH = 4  # of containers and objects in each other
+
+
+class Surroundings:
+    """What was found.
+
+    tensors     name and tensor of every parameter, buffer and loose tensor, each once
+    arrays      name and NumPy array
+    modules     all modules, the inner ones too
+    optimizers  all optimisers
+    numbers     (namespace, name, value) of plain numbers that functions name: they are part of the signature
+    """
+
+    def __init__(self, target: Any) -> None:
+        self.tensors: dict[int, tuple[str, Variable]] = {}
+        self.arrays: list[tuple[str, Any]] = []
+        self.modules: list[Any] = []
+        self.optimizers: list[Any] = []
+        self.numbers: list[tuple[Any, str, Any]] = []
+        self._roots: list[tuple[str, Any]] = []
+        self._seen: set[int] = set()
+        self._visit("", target, DEPTH)
+        self._name_modules()
+
+    def _visit(self, name: str, found: Any, depth: int) -> None:
+        if found is None or depth < 0 or isinstance(found, str | int | float | ModuleType | type):
+            return
+        if id(found) in self._seen:
+            return
+        self._seen.add(id(found))
+        if isinstance(found, Variable):
+            self.tensors.setdefault(id(found), (name, found))
+        elif isinstance(found, np.ndarray):
+            self.arrays.append((name, found))
+        elif hasattr(found, "named_parameters"):
+            self._roots.append((name, found))
+        elif hasattr(found, "param_groups") and hasattr(found, "state"):
+            self.optimizers.append(found)
+        elif isinstance(found, functools.partial):
+            for part in (found.func, *found.args, *found.keywords.values()):
+                self._visit(name, part, depth)
+        elif isinstance(found, MethodType):
+            self._visit("", found.__self__, depth)
+            self._visit("", found.__func__, depth)
+        elif isinstance(found, FunctionType):
+            self._function(found, depth)
+        elif isinstance(found, dict):
+            for key, value in list(found.items())[:1000]:
+                self._visit(str(key), value, depth - 1)
+        elif isinstance(found, list | tuple):
+            for i, value in enumerate(found[:1000]):
+                self._visit(f"{name}{i + 1}", value, depth - 1)
+        elif hasattr(found, "__dict__") and not _of_libraries(type(found)):
+            for key, value in list(vars(found).items()):
+                self._visit(key, value, depth - 1)
+
+    def _function(self, function: FunctionType, depth: int) -> None:
+        if _of_libraries(function):
+            return
+        for wrapped in (getattr(function, "__wrapped__", None), *(function.__defaults__ or ())):
+            self._visit("", wrapped, depth - 1)
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            try:
+                value = cell.cell_contents
+            except ValueError:  # not assigned yet
+                continue
+            if _plain_number(value):
+                self.numbers.append((cell, "cell_contents", value))
+            self._visit(name, value, depth - 1)
+        namespace = function.__globals__
+        for name in _names(function.__code__):
+            if name in namespace:
+                if _plain_number(namespace[name]):
+                    self.numbers.append((namespace, name, namespace[name]))
+                self._visit(name, namespace[name], depth - 1)
+
+    def _name_modules(self) -> None:
+        """Parameters by their paths, below the name of their model if there are several."""
+        roots = [(name, root) for name, root in self._roots if not self._below_another(root)]
+        for name, root in roots:
+            prefix = f"{name}." if len(roots) > 1 and name else ""
+            self.modules += list(root.modules())
+            for path, tensor in (*root.named_parameters(), *root.named_buffers()):
+                self.tensors[id(tensor)] = f"{prefix}{path}", tensor
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                for i, p in enumerate(group["params"]):
+                    self.tensors.setdefault(id(p), (f"p{i + 1}", p))
+
+    def _below_another(self, module: Any) -> bool:
+        return any(
+            other is not module and any(inner is module for inner in other.modules()) for _, other in self._roots
+        )
+
+    def fixed(self) -> tuple[Any, ...]:
+        """What a program depends on without reading it: modes of modules, and plain numbers."""
+        return (*[m.training for m in self.modules], *[_look(where, name) for where, name, _ in self.numbers])
+
+
+def _look(where: Any, name: str) -> Any:
+    return where.get(name) if isinstance(where, dict) else where.cell_contents
+
+
+def _plain_number(value: Any) -> bool:
+    return type(value) in (int, float, bool, str)
+
+
+def _names(code: Any) -> Iterator[str]:
+    """The global names of a function, those of functions defined inside of it too."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if hasattr(constant, "co_names"):
+            yield from _names(constant)
+
+
+def _of_libraries(found: Any) -> bool:
+    """Whether a function or class belongs to this library or to an installed one: they hide no models."""
+    top = (getattr(found, "__module__", None) or "").split(".")[0]
+    if top in {"byhand", "numpy", "builtins"} or top in sys.stdlib_module_names and top != "__main__":
+        return True
+    return "site-packages" in (getattr(sys.modules.get(top), "__file__", None) or "")
+
+
+Finder = Callable[[Any], Surroundings]
