@@ -275,7 +275,7 @@ def line(node: Node, names: Mapping[Value, str]) -> str:
 
 
 def labels(program: Program) -> dict[Value, str]:
-    """A name for every value, unlike all others: its own where it has one, else `v0`, `v1`, …"""
+    """A name for every value, unlike all others: its own where it has one, else `v` and a number."""
     names: dict[Value, str] = {}
     taken: set[str] = set()
     count = 0

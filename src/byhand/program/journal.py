@@ -1,4 +1,4 @@
-"""The log that symbols write: one node a NumPy call, with the shape, dtype and memory order NumPy would give its result.
+"""The log that symbols write: one node a NumPy call, with the shape, dtype and memory order NumPy gives its result.
 
 Nothing of that is computed here. Each value has a *likeness*, an array of its shape, dtype and strides over memory that
 means nothing, and NumPy itself is asked: views are taken of the likeness, and calls are made on its *corner*, the first
@@ -45,11 +45,15 @@ class UnseenError(Exception):
 class Journal:
     """The nodes written so far.
 
-    source   the node that is being lowered: what is written gets its section, rule and place
-    nodes    what was written
+    source            the node that is being lowered: what is written gets its section, rule and place
+    nodes             what was written
+    ufunc_called      what answers NumPy where a symbol is the operand of a ufunc; `dispatch` sets it,
+    function_called   and this, for other functions
     """
 
     source: Node
+    ufunc_called: Callable[..., Any]
+    function_called: Callable[..., Any]
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []

@@ -34,7 +34,9 @@ class Number:
     def _with(self, op: str, sign: str, other: Any, swapped: bool = False) -> Any:
         if not isinstance(other, Number | int | float):
             return NotImplemented
-        return self.tracer.arithmetic(op, sign, other, self) if swapped else self.tracer.arithmetic(op, sign, self, other)
+        return (
+            self.tracer.arithmetic(op, sign, other, self) if swapped else self.tracer.arithmetic(op, sign, self, other)
+        )
 
     def __add__(self, other: Any) -> Any:
         return self._with("add", "+", other)

@@ -21,14 +21,13 @@ APPLY: dict[str, Callable[..., Any]] = {
     "pow": operator.pow, "neg": operator.neg,
 }  # fmt: skip
 NAMES = {"step": "t", "betas": "beta"}
-MISSING: Any = object()
 
 
 @dataclass
 class Source:
     """Where a number is read at each call: `container[key]`, or `container[key][index]`; several that are equal.
 
-    container None is an argument of the step, `key` its place among the float arguments.
+    Without containers it is an argument of the step, and `key` its place among the leaves of the arguments.
     """
 
     containers: list[Any]
@@ -36,13 +35,6 @@ class Source:
     index: int | None
     number: Number
     written: Number | None = field(default=None)
-
-    def read(self) -> Any:
-        """The number now; MISSING if it is no longer there, or the containers have come to differ."""
-        found = self.containers[0].get(self.key, MISSING)
-        if len(self.containers) > 1 and any(c.get(self.key, MISSING) != found for c in self.containers):
-            return MISSING
-        return found if self.index is None or found is MISSING else found[self.index]
 
 
 class Numbers:

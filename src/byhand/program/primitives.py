@@ -73,7 +73,7 @@ SLICE = Primitive("slice", VIEW)
 """inputs: (x,), attrs: index, a tuple of integers, slices, None and Ellipsis."""
 
 INDEX = Primitive("index", TAKE)
-"""inputs: x, then the index arrays; attrs: index, a tuple in which `byhand.ops.index.SLOT` marks where the arrays go."""
+"""inputs: x, then the index arrays; attrs: index, a tuple in which `ops.index.SLOT` marks where the arrays go."""
 
 ASSIGN = Primitive("assign", PUT)
 """x with y (an array or a scalar, broadcast) written at an index. inputs: x, y, then index arrays; attrs: index."""
@@ -82,7 +82,7 @@ ADD_AT = Primitive("add_at", PUT)
 """x with y added at an index, repeated places summed (`np.add.at`). inputs and attrs as ASSIGN."""
 
 KERNEL = Primitive("kernel", CALL)
-"""The kernel of an op as it is. inputs: the operands; attrs: op (the Op), attrs (its own). All outputs of the kernel."""
+"""The kernel of an op as it is. inputs: the operands; attrs: op (the Op), attrs (its own). The outputs are the kernel's."""
 
 ARITHMETIC = {
     name: Primitive(name, NUMERIC, ufunc)

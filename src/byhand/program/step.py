@@ -9,17 +9,17 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from byhand.core.capture import slot
 from byhand.core.capture import tracer as running
 from byhand.core.errors import CaptureError, UsageError
-from byhand.core.tape import mode
-from byhand.core.variable import Variable
-from byhand.program.entry import Entry, capture
+from byhand.program.call import MISS
 from byhand.program.surroundings import Surroundings
 from byhand.program.tree import flatten
+
+if TYPE_CHECKING:
+    from byhand.program.entry import Entry
 
 DIALECTS = ("planned", "loops", "longhand", "eager")
 MOST_PROGRAMS = 64
@@ -33,33 +33,45 @@ class Compiled:
     """
 
     def __init__(
-        self, function: Callable[..., Any], dialect: str, fallback: str | None, keep_grads: bool, without: Collection[str]
+        self,
+        function: Callable[..., Any],
+        dialect: str,
+        fallback: str | None,
+        keep_grads: bool,
+        without: Collection[str],
     ) -> None:
         functools.update_wrapper(self, function, updated=())
         self.function, self.dialect, self.fallback = function, dialect, fallback
         self.keep_grads, self.without = keep_grads, tuple(without)
-        self.surroundings: Surroundings | None = None
-        self.entries: dict[Any, list[Entry]] = {}
+        self.surroundings: Surroundings
+        self.entries: dict[Any, list[Entry]] = {}  # by the structure of the arguments, the latest first
         self.latest: Entry | None = None
         self._gave_up = False
-        self._fixed: tuple[Any, ...] = ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._gave_up or running() is not None:  # part of a step that is being captured
+        if (
+            slot.tracer is not None and running() is not None
+        ) or self._gave_up:  # part of a step that is being captured
             return self.function(*args, **kwargs)
-        if self.surroundings is None:
-            self.surroundings = Surroundings(self.function)
-        leaves, structure = flatten((args, kwargs)) if kwargs or any(type(a) in (tuple, list, dict) for a in args) else (args, None)
-        signature = (tuple([_kind(x) for x in leaves]), structure, mode.recording, self.surroundings.fixed())
-        for entry in self.entries.get(signature, ()):
-            if entry.holds(leaves):
-                self.latest = entry
-                return entry.run(leaves)
-        return self._first(signature, args, kwargs)
+        leaves, structure = args, None
+        if kwargs or any(isinstance(x, tuple | list | dict) for x in args):
+            leaves, structure = flatten((args, kwargs))
+        entries = self.entries.get(structure)
+        if entries is not None:
+            for i, entry in enumerate(entries):
+                result = entry.call(leaves)
+                if result is not MISS:
+                    if i:  # the next call is likely to be of the same kind
+                        entries.insert(0, entries.pop(i))
+                    self.latest = entry
+                    return result
+        return self._first(structure, leaves, args, kwargs)
 
-    def _first(self, signature: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The first call of a signature: for real, and recorded."""
-        self.surroundings = Surroundings(self.function)  # what is there may have changed since
+    def _first(self, structure: Any, leaves: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The first call of its kind: for real, and recorded."""
+        from byhand.program.entry import capture  # the compiler itself is imported when it is first needed
+
+        self.surroundings = Surroundings(self.function, leaves)
         try:
             entry, result = capture(self, args, kwargs)
         except CaptureError as error:
@@ -68,13 +80,22 @@ class Compiled:
             warnings.warn(f"{_named(self.function)} runs eagerly: {error}", stacklevel=3)
             self._gave_up = True
             return self.function(*args, **kwargs)
-        kept = self.entries.setdefault(signature[:-1] + (self.surroundings.fixed(),), [])
-        kept[:] = [other for other in kept if not entry.replaces(other)]
-        kept.append(entry)
+        entries = self.entries.setdefault(structure, [])
+        entries[:] = [entry, *[other for other in entries[: MOST_PROGRAMS - 1] if not other.is_obsolete()]]
         self.latest = entry
-        if sum(map(len, self.entries.values())) > MOST_PROGRAMS:
-            self.entries.pop(next(iter(self.entries)))
         return result
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        # a method: one compiled function for each object, kept where the object itself will find it first
+        method = self.function.__get__(instance, owner)
+        bound = Compiled(method, self.dialect, self.fallback, self.keep_grads, self.without)
+        vars(instance)[self._attribute] = bound
+        return bound
+
+    def __set_name__(self, owner: Any, name: str) -> None:
+        self._attribute = name
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or "function" not in self.__dict__:
@@ -83,7 +104,9 @@ class Compiled:
 
     def _last(self) -> Entry:
         if self.latest is None:
-            raise UsageError(f"{_named(self.function)} has no program yet: it is written at the first call; call it once")
+            raise UsageError(
+                f"{_named(self.function)} has no program yet: it is written at the first call; call it once"
+            )
         return self.latest
 
     @property
@@ -111,8 +134,9 @@ def compile(
     between compiled and eager at any step.
 
     function    a function, or a module; as a decorator with or without arguments
-    dialect     "planned": NumPy with planned memory; "loops": compiled loops (needs the extra `byhand[fast]`); "longhand":
-                the program as one reads it; "eager": no program; by default loops where Numba is installed, else planned
+    dialect     "planned": NumPy with planned memory; "loops": compiled loops (needs the extra `byhand[fast]`);
+                "longhand": the program as one reads it; "eager": no program; by default loops where Numba is
+                installed, else planned
     fallback    "eager" goes on eagerly, with one warning, if the function cannot be captured
     keep_grads  whether gradients that the step's own optimiser has used stay in `.grad`; otherwise they are None
                 afterwards, which saves their memory
@@ -150,22 +174,6 @@ def default_dialect() -> str:
     from importlib.util import find_spec
 
     return "loops" if find_spec("numba") is not None else "planned"
-
-
-def _kind(x: Any) -> Any:
-    """What a program depends on in an argument."""
-    if isinstance(x, Variable):
-        array = x.array
-        return array.shape, array.dtype, x.node is not None
-    if isinstance(x, np.ndarray):
-        return x.shape, x.dtype
-    if type(x) is float:
-        return float
-    try:
-        hash(x)
-    except TypeError:
-        return id(x)
-    return type(x), x
 
 
 def _named(function: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -29,7 +29,7 @@ class Surroundings:
     numbers     (namespace, name, value) of plain numbers that functions name: they are part of the signature
     """
 
-    def __init__(self, target: Any) -> None:
+    def __init__(self, target: Any, arguments: tuple[Any, ...] = ()) -> None:
         self.tensors: dict[int, tuple[str, Variable]] = {}
         self.arrays: list[tuple[str, Any]] = []
         self.modules: list[Any] = []
@@ -38,6 +38,9 @@ class Surroundings:
         self._roots: list[tuple[str, Any]] = []
         self._seen: set[int] = set()
         self._visit("", target, DEPTH)
+        for argument in arguments:  # models and optimisers that are handed in; tensors are inputs
+            if not isinstance(argument, Variable | np.ndarray):
+                self._visit("", argument, DEPTH)
         self._name_modules()
 
     def _visit(self, name: str, found: Any, depth: int) -> None:
@@ -110,14 +113,6 @@ class Surroundings:
             other is not module and any(inner is module for inner in other.modules()) for _, other in self._roots
         )
 
-    def fixed(self) -> tuple[Any, ...]:
-        """What a program depends on without reading it: modes of modules, and plain numbers."""
-        return (*[m.training for m in self.modules], *[_look(where, name) for where, name, _ in self.numbers])
-
-
-def _look(where: Any, name: str) -> Any:
-    return where.get(name) if isinstance(where, dict) else where.cell_contents
-
 
 def _plain_number(value: Any) -> bool:
     return type(value) in (int, float, bool, str)
@@ -134,9 +129,6 @@ def _names(code: Any) -> Iterator[str]:
 def _of_libraries(found: Any) -> bool:
     """Whether a function or class belongs to this library or to an installed one: they hide no models."""
     top = (getattr(found, "__module__", None) or "").split(".")[0]
-    if top in {"byhand", "numpy", "builtins"} or top in sys.stdlib_module_names and top != "__main__":
+    if top in {"byhand", "numpy", "builtins"} or (top in sys.stdlib_module_names and top != "__main__"):
         return True
     return "site-packages" in (getattr(sys.modules.get(top), "__file__", None) or "")
-
-
-Finder = Callable[[Any], Surroundings]

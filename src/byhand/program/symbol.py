@@ -1,4 +1,4 @@
-"""What stands for an array while a kernel is traced: it knows shape, dtype and memory order, and logs what happens to it.
+"""What stands for an array while a kernel is traced: it knows shape, dtype and memory order, and logs what is done.
 
 A `Symbol` is a name for memory, as an array is: `x *= y` and `x[i] = y` give the memory a new value, and all views of
 it see that. The values themselves never change. A `Number` stands for a Python number. Made by `lowering`; what is
@@ -18,11 +18,11 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from byhand.core.variable import Array
 from byhand.ops.index import SLOT
-from byhand.program import dispatch
 from byhand.program.ir import Value, order_of
 from byhand.program.journal import Journal, UnseenError, view_of
 from byhand.program.primitives import BROADCAST, RESHAPE, SLICE, TRANSPOSE, Primitive
 
+CLIP = np._core.umath.clip  # type: ignore[attr-defined]  # the ufunc that np.clip calls; it has no public name
 NUMBERS = (bool, int, float, np.generic)
 
 
@@ -60,18 +60,25 @@ class Memory:
             self._seen[looks] = found
         return found
 
-    def store(self, looks: tuple[Look, ...], x: Any) -> None:
-        """Give a view a new value: one that has its shape, dtype and order, or for a slice also what broadcasts."""
+    def store(self, looks: tuple[Look, ...], x: Any, exact: bool = True) -> None:
+        """Give a view a new value; what is not `exact`, of its shape, dtype and order, broadcasts to a slice."""
         if not self.writable:
             raise UnseenError("a kernel writes to its operand")
-        seen = {looks: x} if isinstance(x, Value) else {}
+        scalar = not looks and not isinstance(x, Value)
+        seen = {looks: x} if looks and exact else {}
         for depth in reversed(range(len(looks))):
             x = self._undone(looks[depth], looks[:depth], x)
-        self._value, self._seen, self.scalar = x, (seen if looks else {}), None
+        self._value, self._seen, self.scalar = (None, {}, x) if scalar else (x, seen, None)
+
+    def open(self) -> None:
+        """Be an array, which is to be written in parts."""
+        if self._value is None:
+            self._value = self.journal.filled(self.like.shape, self.scalar, order_of(self.like))
 
     def _undone(self, look: Look, outer: tuple[Look, ...], x: Any) -> Value:
         """The value of the view one step out, once x is the value of the inner one."""
         journal = self.journal
+        self.open()
         if look.op is SLICE:
             return journal.put(self.look(outer), x, look.attrs["index"], ())
         if look.op is TRANSPOSE:
@@ -113,7 +120,12 @@ class Symbol(NDArrayOperatorsMixin):
 
     def store(self, x: Any) -> None:
         """Write x, a value or a scalar that broadcasts, to all places."""
-        if not (self.looks and self.looks[-1].op is SLICE):
+        if self.looks and self.looks[-1].op is SLICE:
+            self.memory.store(self.looks, x, exact=False)
+            return
+        if not self.looks and isinstance(x, NUMBERS):
+            x = np.asarray(x).astype(self.dtype)[()]
+        else:
             x = self.journal.spread(x, self.shape, self.dtype, order_of(self.like))
         self.memory.store(self.looks, x)
 
@@ -127,10 +139,10 @@ class Symbol(NDArrayOperatorsMixin):
     # what NumPy asks
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
-        return dispatch.ufunc_called(self.journal, ufunc, method, inputs, keywords)
+        return self.journal.ufunc_called(ufunc, method, inputs, keywords)
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
-        return dispatch.function_called(self.journal, function, arguments, keywords)
+        return self.journal.function_called(function, arguments, keywords)
 
     def _unknown(self, *_: Any, **__: Any) -> Any:
         raise UnseenError("a kernel asks for values")
@@ -154,7 +166,7 @@ class Symbol(NDArrayOperatorsMixin):
     # views
 
     @property
-    def T(self) -> Symbol:  # noqa: N802
+    def T(self) -> Symbol:
         return self.transpose()
 
     def transpose(self, *axes: Any) -> Symbol:
@@ -200,14 +212,14 @@ class Symbol(NDArrayOperatorsMixin):
     # copies
 
     def copy(self, order: str = "C") -> Symbol:
-        return dispatch.copied(self, self.like.dtype, order)
+        return _copied(self, self.like.dtype, order)
 
     def flatten(self) -> Symbol:
         return self.ravel().copy()
 
     def astype(self, dtype: Any, order: str = "K", copy: bool = True) -> Symbol:
         dtype = np.dtype(dtype)
-        return self if dtype == self.dtype and not copy else dispatch.copied(self, dtype, order)
+        return self if dtype == self.dtype and not copy else _copied(self, dtype, order)
 
     # reductions: NumPy's methods are these calls
 
@@ -230,7 +242,7 @@ class Symbol(NDArrayOperatorsMixin):
     def clip(self, min: Any = None, max: Any = None, out: Any = None) -> Any:
         if min is None:
             return np.minimum(self, max, out=out)
-        return np.maximum(self, min, out=out) if max is None else dispatch.CLIP(self, min, max, out=out)
+        return np.maximum(self, min, out=out) if max is None else CLIP(self, min, max, out=out)
 
     def round(self, decimals: int = 0, out: Any = None) -> Any:
         if self.dtype.kind != "f" or out is not None:
@@ -244,7 +256,7 @@ class Symbol(NDArrayOperatorsMixin):
     # indices
 
     def __getitem__(self, key: Any) -> Symbol:
-        index, arrays = self._index(key)
+        index, arrays = self.indexed(key)
         if not arrays:
             if not any(isinstance(part, (int, slice)) or part is None for part in index) and not self.scalar:
                 return self
@@ -254,8 +266,8 @@ class Symbol(NDArrayOperatorsMixin):
         return made(self.journal, self.journal.taken(self.value, index, arrays))
 
     def __setitem__(self, key: Any, x: Any) -> None:
-        index, arrays = self._index(key)
-        x = dispatch.operand(self.journal, x, scalars=True)
+        index, arrays = self.indexed(key)
+        x = operand(self.journal, x, scalars=True)
         if arrays:
             self.store_at(index, arrays, x)
         elif all(part is Ellipsis or part == slice(None) for part in index):
@@ -265,17 +277,19 @@ class Symbol(NDArrayOperatorsMixin):
 
     def store_at(self, index: tuple[Any, ...], arrays: Sequence[Value], x: Any, add: bool = False) -> None:
         """Write x, or add it, at index arrays."""
+        self.memory.open()
         self.memory.store(self.looks, self.journal.put(self.value, x, index, arrays, add))
 
-    def _index(self, key: Any) -> tuple[tuple[Any, ...], list[Value]]:
+    def indexed(self, key: Any) -> tuple[tuple[Any, ...], list[Value]]:
         """An index with its arrays taken out."""
-        index, arrays = [], []
+        index: list[Any] = []
+        arrays: list[Value] = []
         for part in key if isinstance(key, tuple) else (key,):
             if part is None or part is Ellipsis or isinstance(part, slice):
                 index.append(part)
             elif isinstance(part, (Symbol, np.ndarray, list)):
                 index.append(SLOT)
-                arrays.append(dispatch.operand(self.journal, part))
+                arrays.append(operand(self.journal, part))
             elif isinstance(part, (bool, np.bool_)):
                 raise UnseenError("a truth value as an index")
             else:
@@ -299,3 +313,32 @@ def made(journal: Journal, value: Value) -> Symbol:
     """A fresh array of this value."""
     like = journal.likeness(value)
     return Symbol(Memory(journal, journal.alike(like.shape, like.dtype, order_of(like)), value), scalar=like.ndim == 0)
+
+
+def operand(journal: Journal, x: Any, scalars: bool = False) -> Any:
+    """What a node reads for x: a value or a scalar; with `scalars` a scalar also for an array full of it."""
+    if isinstance(x, Symbol):
+        return x.memory.scalar if scalars and x.memory.scalar is not None else x.value
+    if isinstance(x, Number):
+        return x.value
+    if isinstance(x, NUMBERS):
+        return x
+    if isinstance(x, (list, tuple)):
+        x = np.array(x)
+    if not isinstance(x, np.ndarray):
+        raise UnseenError(f"an operand of {type(x)}")
+    return x[()] if x.ndim == 0 else journal.constant(x)
+
+
+def _copied(x: Symbol, dtype: np.dtype[Any], order: str) -> Symbol:
+    """A copy: the same value where only the memory would be another."""
+    journal, like = x.journal, np.empty_like(x.like, dtype, order=order)  # type: ignore[call-overload]
+    if x.memory.scalar is not None:
+        return full(journal, x.shape, np.asarray(x.memory.scalar).astype(dtype)[()], order_of(like))
+    value = journal.cast(x.value, dtype, order_of(like))
+    return Symbol(Memory(journal, journal.alike(x.shape, dtype, order_of(like)), journal.copied(value, order_of(like))))
+
+
+def full(journal: Journal, shape: tuple[int, ...], scalar: Any, order: tuple[int, ...]) -> Symbol:
+    """An array that holds one scalar everywhere, and need not be made while nobody asks."""
+    return Symbol(Memory(journal, journal.alike(shape, scalar.dtype, order), None, scalar))

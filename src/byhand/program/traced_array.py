@@ -66,7 +66,7 @@ def _reader(name: str, what: str) -> Any:
 
 
 for _name, _what in {
-    "item": "read as a Python number (.item(), float(), …)", "tolist": "read as Python numbers (.tolist())",
+    "item": "read as a Python number (.item(), float(), `if`, …)", "tolist": "read as Python numbers (.tolist())",
     "__float__": "read as a Python number", "__int__": "read as a Python number",
     "__index__": "read as a Python number", "__bool__": "asked whether it is true", "__iter__": "iterated over",
     "__contains__": "searched", "__complex__": "read as a Python number", "tobytes": "read as bytes",

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,17 @@ from byhand.core.tape import Node as TapeNode
 from byhand.core.tape import next_serial
 from byhand.core.variable import Array, Variable
 from byhand.program.ir import (
-    ARGUMENT, BACKWARD, CHECK, CONSTANT, DRAW, FORWARD, STATE, Node, Program, Value, order_of,
+    ARGUMENT,
+    BACKWARD,
+    CHECK,
+    CONSTANT,
+    DRAW,
+    FORWARD,
+    STATE,
+    Node,
+    Program,
+    Value,
+    order_of,
 )  # fmt: skip
 from byhand.program.number import Number, current
 from byhand.program.numbers import Numbers
@@ -48,7 +59,9 @@ class Cell:
 
     __slots__ = ("array", "attrs", "op", "parent", "root", "value", "version")
 
-    def __init__(self, array: Array, value: Value, parent: Cell | None = None, op: Any = None, attrs: Any = None) -> None:
+    def __init__(
+        self, array: Array, value: Value, parent: Cell | None = None, op: Any = None, attrs: Any = None
+    ) -> None:
         self.array, self.value, self.parent, self.op, self.attrs = array, value, parent, op, attrs
         self.root: Cell = self if parent is None else parent.root
         self.version: int = 0 if parent is None else self.root.version
@@ -67,10 +80,12 @@ class Tracer(Numbers):
         self.program = Program(name)
         self.section, self.rule = FORWARD, None
         self.cells: dict[int, Cell] = {}
+        self.argument_cells: dict[Value, Cell] = {}
         self.known: dict[int, tuple[str, str, Any, Array]] = {}  # id → origin, name, owner, the array
         self.owners: dict[Value, Any] = {}  # of states and of gradients given as arguments
         self.fresh: dict[int, Array] = {}  # arrays of tensors that the step itself made
         self.by_serial: dict[int, Value] = {}
+        self.in_kernel = False
         self.leaves: dict[TapeNode, Value] = {}
         self.cleared: set[TapeNode] = set()
         self.found_empty: set[TapeNode] = set()
@@ -89,7 +104,7 @@ class Tracer(Numbers):
         value = Value(array.shape, array.dtype, order_of(array), ARGUMENT, name)
         self.program.arguments.append(value)
         self.owners[value] = owner
-        self.cells[id(made)] = Cell(made, value)
+        self.cells[id(made)] = self.argument_cells[value] = Cell(made, value)
         return made
 
     def cell(self, array: Array) -> Cell:
@@ -129,7 +144,7 @@ class Tracer(Numbers):
             self.read(chain[-1].parent)
             chain.append(chain[-1].parent)
         cell.value = value
-        for child, parent in zip(chain, chain[1:], strict=False):
+        for child, parent in pairwise(chain):
             attrs = {"view": child.op.name, "attrs": child.attrs}
             inputs = (parent.value, child.value)
             parent.value = self.emit(OPS["view_written"], inputs, attrs, plain(parent.array))
@@ -152,7 +167,11 @@ class Tracer(Numbers):
         inputs = tuple(self.operand(x) for x in operands)
         attrs = {key: self.fixed(value) for key, value in attrs.items()}
         arrays = [current(plain(x)) for x in operands]
-        out = kernel(*arrays, **attrs)
+        self.in_kernel = True  # kernels call functions of ops on arrays
+        try:
+            out = kernel(*arrays, **attrs)
+        finally:
+            self.in_kernel = False
         if not any(isinstance(x, np.ndarray | Number) for x in operands):
             return out
         outs = [np.asarray(x) for x in (out if op.residuals else (out,))]
@@ -177,7 +196,7 @@ class Tracer(Numbers):
         """What stands in the place of a kernel meanwhile."""
 
         def call(*operands: Any, **attrs: Any) -> Any:
-            if slot.thread != threading.get_ident():
+            if self.in_kernel or slot.thread != threading.get_ident():
                 return original(*operands, **attrs)
             return self.apply(op, original, operands, attrs)
 
