@@ -25,13 +25,17 @@ def executable(program: Program, dialect: str, without: Sequence[str] = ()) -> E
         from byhand.program.longhand import Longhand
 
         return Longhand(program)
-    from byhand.program.lowering import lower
-
-    lowered = optimise(lower(program), without=without)
     if dialect == "loops":
         from byhand.program.loops import Loops
 
-        return Loops(lowered)
+        return Loops(lowered(program, without))
     from byhand.program.planned import Planned
 
-    return Planned(lowered)
+    return Planned(lowered(program, without))
+
+
+def lowered(program: Program, without: Sequence[str] = ()) -> Program:
+    """The program as single NumPy calls, cleaned up."""
+    from byhand.program.lowering import lower
+
+    return optimise(lower(program), without=without)

@@ -31,7 +31,8 @@ from byhand.program.tree import flatten, unflatten
 class Entry:
     """A program and what it is bound to.
 
-    program      at the level of ops, cleaned up: what is read
+    captured     every op of the first step
+    program      the same cleaned up: what is read
     executable   the program in the dialect that runs
     call         runs it on flattened arguments, or returns MISS if it does not hold
     states       (tensor, the array it must look at)
@@ -41,6 +42,7 @@ class Entry:
 
     def __init__(self, tracer: Tracer, plan: Plan, compiled: Any, leaves: tuple[Any, ...]) -> None:
         self.plan, self.recording, self.provisional = plan, mode.recording, tracer.provisional
+        self.dialect, self.without, self.captured = compiled.dialect, compiled.without, tracer.program
         self.program: Program = optimise(tracer.program, without=compiled.without)
         self.executable: Executable = executable(self.program, compiled.dialect, compiled.without)
         states = self.program.states

@@ -14,23 +14,21 @@ from typing import TYPE_CHECKING, Any
 from byhand.core.capture import slot
 from byhand.core.capture import tracer as running
 from byhand.core.errors import CaptureError, UsageError
+from byhand.program import views
 from byhand.program.call import MISS
 from byhand.program.surroundings import Surroundings
 from byhand.program.tree import flatten
 
 if TYPE_CHECKING:
     from byhand.program.entry import Entry
+    from byhand.program.ir import Program
 
 DIALECTS = ("planned", "loops", "longhand", "eager")
 MOST_PROGRAMS = 64
 
 
 class Compiled:
-    """A compiled function; call it like the function itself.
-
-    program   the program of the latest call: a straight line of nodes, printable
-    source    the same as NumPy code for people: the longhand dialect
-    """
+    """A compiled function; call it like the function itself, and look at it by `program`, `source`, `show`, `stats`."""
 
     def __init__(
         self,
@@ -110,9 +108,41 @@ class Compiled:
         return self.latest
 
     @property
-    def program(self) -> Any:
-        """The program of the latest call, as captured and cleaned up."""
+    def program(self) -> Program:
+        """The program of the latest call: a straight line of ops, cleaned up; print it, or walk over its nodes."""
         return self._last().program
+
+    @property
+    def source(self) -> str:
+        """The program as the NumPy code that one would derive by hand."""
+        return self.text("longhand")
+
+    def text(self, stage: str = "longhand", explain: bool = False) -> str:
+        """The program at a stage: captured, program, longhand, lowered, planned or loops."""
+        return views.text(self._last(), stage, explain)
+
+    def show(self, stage: str = "longhand", explain: bool = False) -> None:
+        """Print `text`, in colours on a terminal; `explain` names the rule that each line of the backward pass is."""
+        from byhand.program.longhand import show
+
+        show(self.text(stage, explain))
+
+    def stats(self) -> views.Statistics:
+        """Ops, fused kernels, buffers, bytes, FLOPs, and the time in matrix products against the rest."""
+        return views.statistics(self._last())
+
+    def profile(self, rounds: int = 30) -> list[views.Line]:
+        """The median time of each line, printed as a table and returned; on copies, so that nothing is trained."""
+        from rich.console import Console
+
+        lines = views.profile(self._last(), rounds)
+        Console().print(views.table(lines))
+        return lines
+
+    def _repr_html_(self) -> str:
+        from byhand.program.longhand import html
+
+        return html(self.source)
 
     def __repr__(self) -> str:
         count = sum(map(len, self.entries.values()))

@@ -106,7 +106,11 @@ class Symbol(NDArrayOperatorsMixin):
     def __init__(self, memory: Memory, looks: tuple[Look, ...] = (), like: Any = None, scalar: bool = False) -> None:
         self.memory, self.looks, self.scalar = memory, looks, scalar
         self.like: Array = memory.like if like is None else like
-        self.flags = SimpleNamespace(writeable=True)
+
+    @property
+    def flags(self) -> SimpleNamespace:
+        """What may be set and is not looked at."""
+        return SimpleNamespace(writeable=self.memory.writable)
 
     @property
     def journal(self) -> Journal:
