@@ -193,6 +193,10 @@ PRODUCTS = [
         loss.mean_cross_entropy, X, np.array([2, 0]),
         reference=lambda x, t: -np.mean(np.log(np.exp(x)[range(2), t] / np.exp(x).sum(1))),
     ),
+    *[
+        sample(loss.out_of_range, labels, classes=3, reference=lambda t, classes: any(k not in range(3) for k in t))
+        for labels in (ROWS, np.array([1, 3]), np.array([-1, 2]))
+    ],
     sample(loss.picked, X, np.array([2, 0]), reference=lambda x, k: np.array([x[0, 2], x[1, 0]])),
     sample(loss.planted, Y, ROWS, classes=4, reference=lambda x, k, classes: np.eye(4)[k] * x[:, None]),
     sample(loss.compared, X, np.array([2, 0]), reference=lambda x, k: x - np.take_along_axis(x, k[:, None], 1)),

@@ -68,21 +68,25 @@ class Dispatch:
         ours = self._functions.get(function)
         if ours is not None:
             return ours(*arguments, **keywords)
-        body = self.stage(getattr(function, "__wrapped__", None))
+        body = getattr(function, "__wrapped__", None)
         if not isinstance(body, FunctionType):
             raise UnseenError(f"np.{function.__name__} on symbols")
-        return body(*arguments, **keywords)
+        return self.stage.copy(body)(*arguments, **keywords)
 
     # ufuncs
 
     def _operands(self, inputs: Sequence[Any]) -> list[Any]:
-        """Values and scalars; an array full of one scalar is that, if another operand has the shape of the result."""
-        shape = np.broadcast_shapes(
-            *[np.shape(x) if isinstance(x, (list, tuple)) else getattr(x, "shape", ()) for x in inputs]
-        )
-        filled = [isinstance(x, Symbol) and x.memory.scalar is not None for x in inputs]
-        given = any(getattr(x, "shape", ()) == shape and not full for x, full in zip(inputs, filled, strict=True))
-        return [operand(self.journal, x, scalars=given) for x in inputs]
+        """Values and scalars; an array full of one scalar is that, if another operand shapes the result."""
+        symbols = [x for x in inputs if isinstance(x, Symbol)]
+        filled = [x for x in symbols if x.memory.scalar is not None]
+        scalars = False
+        if filled:
+            shape = np.broadcast_shapes(
+                *[np.shape(x) if isinstance(x, list) else getattr(x, "shape", ()) for x in inputs]
+            )
+            others = [x for x in symbols if x.memory.scalar is None and x.shape == shape]
+            scalars = any(all(_follows(x, other) for x in filled) for other in others)
+        return [operand(self.journal, x, scalars) for x in inputs]
 
     def _number(self, ufunc: Any, operands: Sequence[Any]) -> Number:
         if ufunc not in NUMERIC:
@@ -129,8 +133,8 @@ class Dispatch:
         operands = self._operands([condition, *cases])
         return made(self.journal, self.journal.mapped(WHERE, np.where, operands, None))
 
-    def _concatenated(self, arrays: Sequence[Any], axis: int | None = 0, out: Any = None, dtype: Any = None) -> Symbol:
-        if axis is None or out is not None or dtype is not None:
+    def _concatenated(self, arrays: Sequence[Any], axis: int | None = 0, out: Any = None, **keywords: Any) -> Symbol:
+        if axis is None or out is not None or keywords.get("dtype") is not None:
             raise UnseenError("a concatenation of flattened arrays")
         values = [operand(self.journal, x) for x in arrays]
         likes = [self.journal.likeness(x) for x in values]
@@ -198,3 +202,8 @@ class Dispatch:
         sizes = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
         axes = range(len(sizes)) if order == "C" else reversed(range(len(sizes)))
         return full(self.journal, sizes, scalar, tuple(axes))
+
+
+def _follows(x: Symbol, other: Symbol) -> bool:
+    """Whether x has no say in the memory order of what is computed of both."""
+    return sum(n > 1 for n in x.shape) < 2 or (x.ndim == other.ndim and order_of(x.like) == order_of(other.like))

@@ -20,12 +20,12 @@ from byhand.program.primitives import (
     ARITHMETIC,
     ASSIGN,
     BROADCAST,
-    CAST,
-    COPY,
     FOLD,
     INDEX,
     KERNEL,
+    MAP,
     NUMERIC,
+    PRODUCT,
     RESHAPE,
     SLICE,
     TRANSPOSE,
@@ -93,15 +93,11 @@ def _primitive(node: Node, inputs: Sequence[Any]) -> Any:
         return NUMBERS[op.name](*inputs)
     if op.kind == FOLD:
         return op.ufunc.reduce(x, axis=attrs["axis"], keepdims=attrs["keepdims"])
-    if op.ufunc is not None:
+    if op.kind == PRODUCT:
         return op.ufunc(*inputs)
-    if op is WHERE:
-        return np.where(*inputs)
-    if op is CAST:
-        return x.astype(node.out.dtype)
-    if op is COPY:
+    if op.kind == MAP:
         out = empty(node.out)
-        out[...] = x
+        out[...] = np.where(*inputs) if op is WHERE else op.ufunc(*inputs) if op.ufunc else x
         return out
     if op in (ASSIGN, ADD_AT):
         return _put(op, x, inputs[1], filled(attrs["index"], inputs[2:]))

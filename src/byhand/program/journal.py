@@ -121,9 +121,12 @@ class Journal:
 
     def mapped(self, op: Primitive, call: Callable[..., Any], operands: Sequence[Any], order: Axes | None) -> Value:
         """A call value by value. `operands` are values and scalars; the result lies as NumPy lays it, or in `order`."""
-        shape = np.broadcast_shapes(*[x.shape if isinstance(x, Value) else () for x in operands])
+        shapes = {x.shape for x in operands if isinstance(x, Value)} - {()}
+        shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
         sample = self._sample(call, operands)
-        return self.write(op, operands, {}, self.alike(shape, sample.dtype, order or order_of(sample)))
+        if order is None or len(order) != len(shape):
+            order = order_of(sample)
+        return self.write(op, operands, {}, self.alike(shape, sample.dtype, order))
 
     def computed(self, ufunc: Any, operands: Sequence[Any], order: Axes | None = None) -> Value:
         """A ufunc value by value."""

@@ -84,7 +84,7 @@ class _Lowering:
     def _traced(self, node: Node) -> list[Any]:
         """The values that the kernel gives, one for each output of the node."""
         op = node.op
-        kernel = op.ufunc if op.ufunc is not None and not node.attrs else self.dispatch.stage(op.kernel)
+        kernel = op.ufunc if op.ufunc is not None and not node.attrs else self.dispatch.stage.copy(op.kernel)
         results = kernel(*[self._symbol(self.now(x)) for x in node.inputs], **node.attrs)
         values = []
         for result, out in zip(results if op.residuals else (results,), node.outputs, strict=False):

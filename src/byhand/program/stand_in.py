@@ -9,10 +9,8 @@ calls, and NumPy's functions written in Python are run as copies whose global na
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
-
-import numpy as np
 
 
 class Stage:
@@ -24,30 +22,26 @@ class Stage:
     def __init__(self, makers: Mapping[Any, Callable[..., Any]]) -> None:
         self._makers = dict(makers)
         self._copies: dict[FunctionType, FunctionType] = {}
-        self._numpy = _NumPy(self)
 
     def __call__(self, function: Any) -> Any:
         """What stands in for `function` here."""
-        if function is np:
-            return self._numpy
+        if isinstance(function, ModuleType):
+            return _Module(self, function) if _root(function) in ("byhand", "numpy") else function
         if hasattr(function, "op") and hasattr(function.op, "kernel"):
-            return self._kernel(function.op)
+            kernel = self.copy(function.op.kernel)
+            return (lambda *xs, **attrs: kernel(*xs, **attrs)[0]) if function.op.residuals else kernel
         try:
             found = self._makers.get(function)
         except TypeError:  # not hashable, so no function
             return function
         if found is not None:
             return found
-        if isinstance(function, FunctionType) and function.__module__.partition(".")[0] in ("byhand", "numpy"):
-            return self._copy(function)
+        if isinstance(function, FunctionType) and _root(function) == "byhand":
+            return self.copy(function)
         return function
 
-    def _kernel(self, op: Any) -> Any:
-        """What an op does to arrays: its kernel, without residuals."""
-        kernel = self(op.kernel)
-        return (lambda *operands, **attrs: kernel(*operands, **attrs)[0]) if op.residuals else kernel
-
-    def _copy(self, function: FunctionType) -> FunctionType:
+    def copy(self, function: FunctionType) -> FunctionType:
+        """The function, with this stage's view of its global names."""
         found = self._copies.get(function)
         if found is None:
             names: dict[str, Any] = {"__builtins__": __builtins__, "__name__": function.__module__}
@@ -61,14 +55,20 @@ class Stage:
         return found
 
 
-class _NumPy:
-    """Stands in for the module `numpy`."""
+class _Module:
+    """Stands in for a module, such as `numpy`."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, stage: Stage, module: ModuleType) -> None:
+        self._stage, self._module = stage, module
 
     def __getattr__(self, name: str) -> Any:
-        return self._stage(getattr(np, name))
+        return self._stage(getattr(self._module, name))
+
+
+def _root(x: Any) -> str:
+    """The package that a module or function is from."""
+    name: str = x.__name__ if isinstance(x, ModuleType) else x.__module__
+    return name.partition(".")[0]
 
 
 def _names(code: CodeType) -> set[str]:

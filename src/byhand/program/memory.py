@@ -1,0 +1,260 @@
+"""Where every value of a scheduled program lives: in one arena, in a state's own memory, or in that of another value.
+
+A value needs memory from the node that computes it to the last node that reads it, views included. What is written to
+a state is computed in the state's memory if nobody reads the old value any more; an elementwise result takes over the
+memory of an operand that nobody reads any more; the rest shares one arena, by offsets. Used by `planned`, which makes
+the arena when it is bound, and by `step.stats()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from byhand.program.ir import CHECK, COMPUTED, NUMBER, STATE, Node, Program, Value
+from byhand.program.layout import Layouts, is_dense, layouts
+from byhand.program.packing import pack
+from byhand.program.primitives import CALL, COPY, MAP, PUT, VIEW
+from byhand.program.tiling import Tile, tiles
+
+ARENA, FRESH, ALIAS = "arena", "fresh", "alias"
+
+Scratch = Callable[[Node], Sequence[Value]]
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a value is.
+
+    kind     ARENA; FRESH, an array of its own in each run: an output, or what a kernel returned; ALIAS, a view of `of`;
+             or the value's origin: an argument, a state, a constant, a number
+    index    of the argument, state, constant or number; the offset in the arena
+    of       for a view the value it is a view of; for what is computed in the memory of a state, that state
+    """
+
+    kind: str
+    index: int = 0
+    of: Value | None = None
+
+
+@dataclass(eq=False)
+class Buffer:
+    """A piece of the arena: the values that live there one after another, and from which node to which."""
+
+    nbytes: int
+    first: int
+    last: int
+    values: list[Value] = field(default_factory=list)
+    offset: int = 0
+
+
+@dataclass(eq=False)
+class Plan:
+    """The memory of a program.
+
+    homes            of every value
+    layouts          of every array
+    tiles            the runs of nodes that are executed in blocks
+    copies           (state, its new value) where that could not be computed in place: copied at the end
+    scratch          what some nodes need besides: values of their own, used by that node only
+    arena_bytes      how large the arena is
+    unplanned_bytes  the peak if every value had its own memory, freed after its last use, as in eager mode
+    buffers          how many pieces the arena is used for
+    """
+
+    program: Program
+    homes: dict[Value, Home]
+    layouts: Layouts
+    tiles: list[Tile]
+    copies: list[tuple[Value, Value]]
+    scratch: dict[Node, Sequence[Value]]
+    arena_bytes: int
+    unplanned_bytes: int
+    buffers: int
+
+
+def plan(program: Program, scratch: Scratch = lambda node: ()) -> Plan:
+    """Find a home for every value; the program is scheduled."""
+    return _Planner(program, scratch).plan()
+
+
+class _Planner:
+    """Decides in turn: what is fresh, what lives in states, what takes over memory, where the rest goes."""
+
+    def __init__(self, program: Program, scratch: Scratch) -> None:
+        self.program, self.lies = program, layouts(program)
+        self.tiles = tiles(program, self.lies)
+        self.scratch = {node: found for node in program.nodes if (found := scratch(node))}
+        self.end = len(program.nodes)
+        self.tile_at = {place: tile for tile in self.tiles for place in range(tile.start, tile.stop)}
+        self.inner = {x for tile in self.tiles for x in tile.inner if self.lies[x].root is x}
+        self.fresh = {self.lies[x].root for x in program.outputs if isinstance(x, Value) and x in self.lies}
+        self.fresh |= {out for node in program.nodes if node.op.kind == CALL for out in node.outputs}
+        self.made: dict[Value, int] = {}  # the node that computes it
+        self.reads: dict[Value, list[tuple[int, Value]]] = {}  # by root: where, and by which view
+        self._follow()
+        self.in_state: dict[Value, Value] = {}
+        self.buffer: dict[Value, Buffer] = {}
+
+    def _follow(self) -> None:
+        for place, node in enumerate(self.program.nodes):
+            for out in node.outputs:
+                if out in self.lies and node.op.kind != VIEW:
+                    self.made[out] = place
+            if node.op.kind != VIEW:
+                for x in node.values:
+                    if x in self.lies:
+                        self.reads.setdefault(self.lies[x].root, []).append((place, x))
+        for x in self.program.outputs:
+            if isinstance(x, Value) and x in self.lies:
+                self.reads.setdefault(self.lies[x].root, []).append((self.end, x))
+
+    def plan(self) -> Plan:
+        copies = [(state, new) for state, new in self.program.writes if not self._live_in(new, state)]
+        for _, new in copies:
+            self.reads.setdefault(new, []).append((self.end, new))
+        for place, node in enumerate(self.program.nodes):
+            if node.op.kind != VIEW:
+                for out in node.outputs:
+                    if out in self.lies and out not in self.in_state and out not in self.fresh:
+                        self._settle(out, node, place)
+            for value in self.scratch.get(node, ()):
+                self.buffer[value] = Buffer(self._size(value, self.tile_at.get(place)), place, place, [value])
+        buffers = list({id(buffer): buffer for buffer in self.buffer.values()}.values())
+        arena_bytes = pack(buffers)
+        return Plan(
+            self.program, self._homes(), self.lies, self.tiles, copies, self.scratch, arena_bytes,
+            unplanned(self.program, self.lies), len(buffers),
+        )  # fmt: skip
+
+    # States.
+
+    def _live_in(self, value: Value, state: Value) -> bool:
+        """Compute `value` in the memory of a state, and what it is made of as well, if no one is disturbed by it."""
+        place = self.made.get(value)
+        if place is None or value in self.in_state or not self._undisturbed(value, state, place):
+            return False
+        self.in_state[value] = state
+        node = self.program.nodes[place]
+        for x in node.values if node.op.kind == MAP else ():
+            if x in self.lies and self._dies(x, node, place):
+                before = self.lies[x].root
+                if before not in self.fresh and before not in self.inner and self._live_in(before, state):
+                    break
+        return True
+
+    def _undisturbed(self, value: Value, state: Value, place: int) -> bool:
+        """Whether everybody who reads the state's old value has done so when `value` is computed."""
+        lies, mine = self.lies, self.lies[value]
+        node, tile = self.program.nodes[place], self.tile_at.get(place)
+        if value.dtype != state.dtype or not mine.alike(lies[state]) or node.op.kind == CALL:
+            return False
+        if any(other.op is CHECK for other in self.program.nodes[place:]):
+            return False
+        for when, x in self.reads.get(state, ()):
+            if when > place:
+                return False
+            together = when == place or (tile is not None and when >= tile.start)
+            if together and not (lies[x].alike(mine) and self._at_same_places(node, x, tile)):
+                return False
+        return True
+
+    @staticmethod
+    def _at_same_places(node: Node, x: Value, tile: Tile | None) -> bool:
+        """Whether a node reads x only where, at the same moment, it writes."""
+        if tile is not None:
+            return tile.axes.get(x) is not None
+        return node.op.kind == MAP or (node.op.kind == PUT and x is node.inputs[0] and x not in node.inputs[1:])
+
+    # Taking over.
+
+    def _settle(self, out: Value, node: Node, place: int) -> None:
+        """Give a value the buffer of an operand that dies, or one of its own."""
+        tile = self.tile_at.get(place)
+        for x in dict.fromkeys(node.values):
+            buffer = self.buffer.get(self.lies[x].root) if x in self.lies else None
+            if buffer is None or x.dtype != out.dtype or not self.lies[x].alike(self.lies[out]):
+                continue
+            root = self.lies[x].root
+            if self._dies(x, node, place) and (root not in self.inner or out in self.inner):
+                break
+        else:
+            buffer = Buffer(self._size(out, tile if out in self.inner else None), place, place)
+        buffer.values.append(out)
+        first, last = self._life(out)
+        buffer.first, buffer.last = min(buffer.first, first), max(buffer.last, last)
+        self.buffer[out] = buffer
+
+    def _dies(self, x: Value, node: Node, place: int) -> bool:
+        """Whether nobody reads the memory of x after a node, and the node itself only where it writes."""
+        tile = self.tile_at.get(place)
+        root = self.lies[x].root
+        for when, y in self.reads[root]:
+            if when > place:
+                return False
+            together = when == place or (tile is not None and when >= tile.start)
+            if together and not (self.lies[y].alike(self.lies[x]) and self._at_same_places(node, y, tile)):
+                return False
+        return self._at_same_places(node, x, tile)
+
+    # Lives and sizes.
+
+    def _life(self, value: Value) -> tuple[int, int]:
+        """The first and the last node while which the memory is in use."""
+        first = self.made[value]
+        last = max([when for when, _ in self.reads.get(value, ())], default=first)
+        if value not in self.inner:  # in a tile it is there from the first block to the last
+            first = self.tile_at[first].start if first in self.tile_at else first
+            last = self.tile_at[last].stop - 1 if last in self.tile_at else last
+        return first, last
+
+    @staticmethod
+    def _size(value: Value, tile: Tile | None) -> int:
+        return value.nbytes if tile is None else value.nbytes // tile.rows * tile.step
+
+    def _homes(self) -> dict[Value, Home]:
+        homes: dict[Value, Home] = {}
+        program = self.program
+        for values in (program.arguments, program.numbers, program.states, program.constants):
+            homes |= {value: Home(value.origin, i) for i, value in enumerate(values)}
+        for node in program.nodes:
+            for out in node.outputs:
+                if out.dtype is None:
+                    homes[out] = Home(NUMBER, -1)
+                elif node.op.kind == VIEW:
+                    homes[out] = Home(ALIAS, of=node.inputs[0])
+                elif out in self.in_state:
+                    state = self.in_state[out]
+                    homes[out] = Home(STATE, program.states.index(state), state)
+                else:
+                    homes[out] = Home(ARENA, self.buffer[out].offset) if out in self.buffer else Home(FRESH)
+        return homes | {v: Home(ARENA, self.buffer[v].offset) for found in self.scratch.values() for v in found}
+
+
+def unplanned(program: Program, lies: Layouts) -> int:
+    """The peak of live bytes if every value had memory of its own, freed after its last use; without what is given.
+
+    What is written to a state counts as computed in place.
+    """
+    written = {new for _, new in program.writes}
+    last: dict[Value, int] = {}
+    for place, node in enumerate(program.nodes):
+        for x in (*node.values, *node.outputs):
+            if x in lies:
+                last[lies[x].root] = place
+    for x in program.outputs:
+        if isinstance(x, Value) and x in lies:
+            last[lies[x].root] = len(program.nodes)
+    dying: dict[int, list[Value]] = {}
+    for root, place in last.items():
+        if root.origin == COMPUTED and root not in written:
+            dying.setdefault(place, []).append(root)
+    alive = peak = 0
+    for place, node in enumerate(program.nodes):
+        alive += sum(x.nbytes for x in node.outputs if x in lies and lies[x].root is x and x not in written)
+        peak = max(peak, alive)
+        alive -= sum(x.nbytes for x in dying.get(place, ()))
+    return peak
+
+
+__all__ = ["ALIAS", "ARENA", "COPY", "FRESH", "Home", "Plan", "is_dense", "plan"]

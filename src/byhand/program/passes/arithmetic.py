@@ -1,0 +1,162 @@
+"""Rules of arithmetic for the pass `algebra`: neutral elements, signs, literals. All of them are exact."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from byhand.program.ir import Node, Value
+from byhand.program.passes.scalars import is_number, literal, repeated
+from byhand.program.passes.sweep import Sweep
+from byhand.program.passes.vocabulary import (
+    ADD, DIV, EXPAND, MUL, NEG, PERMUTE, RESHAPE_TO, SUB, WHERE, alike, instead, is_array, meaning, spoken,
+)  # fmt: skip
+
+FACTORS = (MUL, DIV, PERMUTE, RESHAPE_TO, EXPAND)  # what a sign can be taken out of: sums have zeros without one
+DEPTH = 8  # of such nodes in each other that are searched for a sign
+
+WITH_LITERALS = (
+    ADD, SUB, MUL, DIV, WHERE, "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge",
+    "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
+)  # fmt: skip
+"""Elementwise ops to which an array of one value and a literal are the same."""
+
+
+def written_as_literal(node: Node, sweep: Sweep) -> Any:
+    """A constant of one value repeated is a literal, if another operand has its dtype, and the result's shape."""
+    start = int(meaning(node) == WHERE)  # not the condition
+    for i in range(start, len(node.inputs)):
+        x = node.inputs[i]
+        scalar = repeated(x, sweep)
+        if scalar is None or (number := literal(scalar)) is None:
+            continue
+        others = [y for k, y in enumerate(node.inputs) if k != i and is_array(y)]
+        if not any(y.dtype == scalar.dtype for y in others[start:]):
+            continue
+        if x.shape == () or any(y.shape == node.out.shape for y in others):
+            return instead(node, node.op, [number if k == i else y for k, y in enumerate(node.inputs)])
+    return None
+
+
+def neutral_factor(node: Node, sweep: Sweep) -> Any:
+    """x · 1 = x and x · (−1) = −x"""
+    for x, factor in (node.inputs, node.inputs[::-1]):
+        if alike(x, node.out) and _exact(factor, x):
+            if is_number(factor, 1):
+                return [x]
+            if is_number(factor, -1):
+                return instead(node, spoken(NEG, node), [x])
+    return None
+
+
+def neutral_divisor(node: Node, sweep: Sweep) -> Any:
+    """x / 1 = x and x / (−1) = −x"""
+    x, divisor = node.inputs
+    if not (is_array(x) and alike(x, node.out)):
+        return None
+    if is_number(divisor, 1):
+        return [x]
+    return instead(node, spoken(NEG, node), [x]) if is_number(divisor, -1) else None
+
+
+def neutral_term(node: Node, sweep: Sweep) -> Any:
+    """x − 0 = x, and x + 0 = x for integers and for 0 = −0.0: with another zero, −0.0 + 0.0 is 0.0"""
+    pairs = (node.inputs,) if meaning(node) == SUB else (node.inputs, node.inputs[::-1])
+    for x, term in pairs:
+        if alike(x, node.out) and is_number(term, 0) and _exact(term, x):
+            floating = x.dtype is not None and x.dtype.kind == "f"
+            negative = math.copysign(1.0, term) < 0
+            if not floating or negative == (meaning(node) == ADD):
+                return [x]
+    return None
+
+
+def _exact(number: Any, x: Any) -> bool:
+    """Whether arithmetic with a literal leaves the type of x: a Python number that may be an int stays an int."""
+    return x.dtype is not None or type(number) is int
+
+
+def subtracted(node: Node, sweep: Sweep) -> Any:
+    """x + (−y) = x − y, also where the sign is that of a factor of y"""
+    for x, y in (node.inputs, node.inputs[::-1]):
+        if (opposite := negated(y, node, sweep)) is not None:
+            return instead(node, spoken(SUB, node), [x, opposite])
+    return None
+
+
+def added(node: Node, sweep: Sweep) -> Any:
+    """x − (−y) = x + y, also where the sign is that of a factor of y"""
+    x, y = node.inputs
+    opposite = negated(y, node, sweep)
+    return None if opposite is None else instead(node, spoken(ADD, node), [x, opposite])
+
+
+def unsigned_factors(node: Node, sweep: Sweep) -> Any:
+    """(−x) · (−y) = x · y, and so for quotients"""
+    opposites = [_turned(x, node, sweep) for x in node.inputs]
+    return None if None in opposites else instead(node, node.op, opposites)
+
+
+def unsigned(node: Node, sweep: Sweep) -> Any:
+    """−(−x) = x, also where the sign is that of a factor of x"""
+    x = node.inputs[0]
+    opposite = negated(x, node, sweep) if alike(x, node.out) else None
+    return [opposite] if alike(opposite, node.out) else None
+
+
+def negated(x: Any, node: Node, sweep: Sweep, depth: int = DEPTH) -> Any:
+    """−x if x has a sign to take away, in itself or in a factor; None if not. What is new is put before `node`.
+
+    A product is written anew only if nobody else reads it, or if it is one of Python numbers, which cost nothing.
+    """
+    opposite = _turned(x, node, sweep)
+    maker = sweep.makers.get(x) if isinstance(x, Value) else None
+    if opposite is not None or maker is None or depth == 0 or not _floating(x):
+        return opposite
+    if meaning(maker) not in FACTORS or (x.dtype is not None and len(sweep.readers(x)) > 1):
+        return None
+    for i, factor in enumerate(maker.inputs):
+        opposite = negated(factor, node, sweep, depth - 1)
+        if opposite is not None:
+            inputs = (*maker.inputs[:i], opposite, *maker.inputs[i + 1 :])
+            return sweep.emit(node, maker.op, inputs, maker.attrs, Value(x.shape, x.dtype, x.order))
+    return None
+
+
+def _turned(x: Any, node: Node, sweep: Sweep) -> Any:
+    """−x, if x is the negative of something or a negative literal, and the result of `node` is no integer array."""
+    if not _floating(node.out):
+        return None
+    if isinstance(x, Value):
+        maker = sweep.makers.get(x)
+        return maker.inputs[0] if maker is not None and meaning(maker) == NEG and _floating(x) else None
+    return -x if isinstance(x, (int, float)) and x < 0 else None
+
+
+def _floating(x: Value) -> bool:
+    """Whether −x is exact: not every integer of a fixed size has a negative."""
+    return x.dtype is None or x.dtype.kind == "f"
+
+
+def chosen(node: Node, sweep: Sweep) -> Any:
+    """where(c, x, x) = x, and one of both where c is known"""
+    condition, x, y = node.inputs
+    if x is y and alike(x, node.out):
+        return [x]
+    scalar = repeated(condition, sweep)
+    if scalar is None:
+        return None
+    x = x if scalar else y
+    return [x] if alike(x, node.out) else None
+
+
+RULES = {
+    ADD: [neutral_term, subtracted],
+    SUB: [neutral_term, added],
+    MUL: [neutral_factor, unsigned_factors],
+    DIV: [neutral_divisor, unsigned_factors],
+    NEG: [unsigned],
+    WHERE: [chosen],
+}
+for _name in WITH_LITERALS:
+    RULES[_name] = [written_as_literal, *RULES.get(_name, ())]

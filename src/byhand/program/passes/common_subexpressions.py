@@ -1,0 +1,61 @@
+"""The pass that computes equal things once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from byhand.program.ir import Node, Program, Value
+from byhand.program.passes.sweep import Sweep
+from byhand.program.passes.vocabulary import ADD, MUL, meaning
+
+SMALL = 1024  # bytes of an array that is compared by its contents
+
+
+def common_subexpressions(program: Program) -> Program:
+    """Compute once what several nodes compute from the same inputs: the earliest of them stays.
+
+    Sums and products count as equal in either order of their operands. Draws and checks are left alone.
+    """
+    found: dict[Any, Node] = {}
+
+    def rule(node: Node, sweep: Sweep) -> Any:
+        if node.op.kind == "effect":
+            return None
+        first = found.setdefault(_key(node), node)
+        return None if first is node else list(first.outputs)
+
+    return Sweep(program).over(rule)
+
+
+def _key(node: Node) -> Any:
+    """Equal for nodes that compute the same."""
+    inputs = node.inputs
+    if len(inputs) == 2 and meaning(node) in (ADD, MUL):
+        a, b = inputs
+        if not isinstance(a, Value) or (isinstance(b, Value) and id(b) < id(a)):
+            inputs = b, a
+    # the outputs' facts are not all in the attributes: a lowered cast has its dtype there, a copy its order
+    facts = tuple([(out.shape, out.dtype, out.order) for out in node.outputs])
+    return node.op, tuple([x if type(x) is Value else _frozen(x) for x in inputs]), _frozen(node.attrs), facts
+
+
+def _frozen(x: Any) -> Any:
+    """Something hashable that is equal for equal attributes: 1, 1.0 and True differ, and so do 0.0 and −0.0."""
+    kind = type(x)
+    if kind is str or x is None:
+        return x
+    if kind is tuple or kind is list:
+        return kind, tuple([_frozen(part) for part in x])
+    if kind is dict:
+        return tuple([(key, _frozen(value)) for key, value in x.items()])
+    if kind is slice:
+        return slice, x.start, x.stop, x.step
+    if isinstance(x, float):
+        return kind, x.hex()
+    if isinstance(x, np.ndarray) and x.nbytes <= SMALL:
+        return x.dtype, x.shape, x.strides, x.tobytes()
+    if isinstance(x, (int, np.dtype, type)):
+        return kind, x
+    return (kind, x.tobytes()) if isinstance(x, np.generic) else (kind, id(x))
