@@ -1,15 +1,17 @@
-"""The four networks of the benchmark, each as three contenders: by hand, byhand and PyTorch.
+"""The networks of the benchmark, and their training steps by hand, in byhand and in PyTorch.
 
-`steps` times them and `memory` weighs them. byhand is used here from outside, by its public name, just as PyTorch is:
-one definition, parametrised by the package, serves both, and neither gets a favour.
+`steps` and `compiled` time them and `memory` weighs them. byhand is used here from outside, by its public name, just as
+PyTorch is: one definition, parametrised by the package, serves both, and neither gets a favour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,33 +22,98 @@ from byhand.bench.by_hand import Floats, Labels, ThreeLayerReLUAdam, TwoLayerReL
 Step = Callable[[], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Network:
-    """A fully connected network, its batch and its optimiser; `by_hand` makes the plain NumPy contender."""
+    """What every contender builds the same step from: a model, first weights, a batch and an optimiser.
+
+    A kind of network is a subclass that says how; `by_hand` makes the plain NumPy contender.
+    """
 
     name: str
-    sizes: tuple[int, ...]
-    activation: str
-    batch: int
     optimizer: str
     lr: float
-    by_hand: Callable[..., TwoLayerReLU | TwoLayerTanh | ThreeLayerReLUAdam]
     weight_decay: float = 0.0
+    by_hand: Callable[..., Any]
 
     @property
     def title(self) -> str:
-        """What the tables call it: sizes, activation, batch, optimiser."""
+        """What the tables call it."""
+        raise NotImplementedError
+
+    def model(self, package: Any) -> Any:
+        """The module in `package`, which is byhand or torch."""
+        raise NotImplementedError
+
+    def weights(self, random: np.random.Generator) -> list[Floats]:
+        """First weights in the order and the layout of the model's state_dict, in float64."""
+        raise NotImplementedError
+
+    def examples(self, random: np.random.Generator) -> tuple[Floats, Labels]:
+        """One batch of made-up inputs, in float64, and labels that can be learned from them."""
+        raise NotImplementedError
+
+    def scores(self, jax: Any, parameters: Sequence[Any], x: Any) -> Any:
+        """The model as a function of its parameters, in JAX."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perceptron(Network):
+    """A fully connected network with one activation between its layers."""
+
+    sizes: tuple[int, ...]
+    activation: str
+    batch: int
+
+    @property
+    def title(self) -> str:
         sizes = "-".join(map(str, self.sizes))
         decay = " with L2" if self.weight_decay else ""
         return f"{sizes} {self.activation}, batch {self.batch}, {self.optimizer}{decay}"
 
+    def model(self, package: Any) -> Any:
+        nn, layers = package.nn, []
+        for inputs, outputs in pairwise(self.sizes):
+            layers += [nn.Linear(inputs, outputs), getattr(nn, self.activation)()]
+        return nn.Sequential(*layers[:-1])
+
+    def weights(self, random: np.random.Generator) -> list[Floats]:
+        """Weights (outputs, inputs) and biases (outputs,) from U(-1/sqrt(inputs), 1/sqrt(inputs)), layer by layer."""
+        weights: list[Floats] = []
+        for inputs, outputs in pairwise(self.sizes):
+            bound = inputs**-0.5
+            weights += [random.uniform(-bound, bound, (outputs, inputs)), random.uniform(-bound, bound, outputs)]
+        return weights
+
+    def examples(self, random: np.random.Generator) -> tuple[Floats, Labels]:
+        """Standard-normal inputs (N, D) and the labels (N,) that a random linear map gives them."""
+        x = random.standard_normal((self.batch, self.sizes[0]))
+        labels = (x @ random.standard_normal((self.sizes[0], self.sizes[-1]))).argmax(axis=1)
+        return x, labels.astype(np.int64)
+
+    def scores(self, jax: Any, parameters: Sequence[Any], x: Any) -> Any:
+        activate = getattr(jax.nn, self.activation.lower())
+        for i in range(0, len(parameters), 2):
+            x = (activate(x) if i else x) @ parameters[i].T + parameters[i + 1]
+        return x
+
 
 NETWORKS = (
-    Network("mnist", (784, 30, 10), "ReLU", 50, "SGD", 0.1, TwoLayerReLU),
-    Network("mnist-adam", (784, 256, 128, 10), "ReLU", 128, "Adam", 1e-3, ThreeLayerReLUAdam),
-    Network("cifar", (3072, 50, 10), "ReLU", 200, "SGD", 1e-2, TwoLayerReLU, weight_decay=1e-3),
-    Network("planar", (2, 4, 2), "Tanh", 400, "SGD", 0.5, TwoLayerTanh),
-)
+    Perceptron(
+        name="mnist", sizes=(784, 30, 10), activation="ReLU", batch=50, optimizer="SGD", lr=0.1, by_hand=TwoLayerReLU
+    ),
+    Perceptron(
+        name="mnist-adam", sizes=(784, 256, 128, 10), activation="ReLU", batch=128, optimizer="Adam", lr=1e-3,
+        by_hand=ThreeLayerReLUAdam,
+    ),
+    Perceptron(
+        name="cifar", sizes=(3072, 50, 10), activation="ReLU", batch=200, optimizer="SGD", lr=1e-2, weight_decay=1e-3,
+        by_hand=TwoLayerReLU,
+    ),
+    Perceptron(
+        name="planar", sizes=(2, 4, 2), activation="Tanh", batch=400, optimizer="SGD", lr=0.5, by_hand=TwoLayerTanh
+    ),
+)  # fmt: skip
 
 
 def has_pytorch() -> bool:
@@ -55,21 +122,14 @@ def has_pytorch() -> bool:
 
 
 def initial_weights(network: Network, dtype: DTypeLike = np.float32) -> list[Floats]:
-    """Weights (outputs, inputs) and biases (outputs,) from U(-1/sqrt(inputs), 1/sqrt(inputs)), layer by layer."""
-    random = np.random.default_rng(0)
-    weights = []
-    for inputs, outputs in zip(network.sizes[:-1], network.sizes[1:], strict=True):
-        bound = inputs**-0.5
-        weights += [random.uniform(-bound, bound, (outputs, inputs)), random.uniform(-bound, bound, outputs)]
-    return [w.astype(dtype) for w in weights]
+    """The weights that every contender starts from."""
+    return [w.astype(dtype) for w in network.weights(np.random.default_rng(0))]
 
 
 def made_up_batch(network: Network, dtype: DTypeLike = np.float32) -> tuple[Floats, Labels]:
-    """One batch: standard-normal inputs (N, D) and the labels (N,) that a random linear map gives them."""
-    random = np.random.default_rng(1)
-    x = random.standard_normal((network.batch, network.sizes[0]))
-    labels = (x @ random.standard_normal((network.sizes[0], network.sizes[-1]))).argmax(axis=1)
-    return x.astype(dtype), labels.astype(np.int64)
+    """The batch that every contender trains on."""
+    x, labels = network.examples(np.random.default_rng(1))
+    return x.astype(dtype), labels
 
 
 def by_hand_step(network: Network, dtype: DTypeLike = np.float32) -> Step:
@@ -80,34 +140,44 @@ def by_hand_step(network: Network, dtype: DTypeLike = np.float32) -> Step:
     return lambda: model.step(x, labels)
 
 
-def build(package: Any, network: Network) -> tuple[Any, Any, Any]:
-    """Model, loss function and optimiser in `package`, which is byhand or torch: the code is the same."""
-    nn, layers = package.nn, []
-    for inputs, outputs in zip(network.sizes[:-1], network.sizes[1:], strict=True):
-        layers += [nn.Linear(inputs, outputs), getattr(nn, network.activation)()]
-    model = nn.Sequential(*layers[:-1])
-    make = getattr(package.optim, network.optimizer)
-    optimizer = make(model.parameters(), lr=network.lr, weight_decay=network.weight_decay)
-    return model, nn.CrossEntropyLoss(), optimizer
+def train_step(model: Any, loss_function: Any, optimizer: Any, x: Any, labels: Any) -> Any:
+    """Forward, loss, backward, update, in byhand or PyTorch; returns the loss before the update."""
+    optimizer.zero_grad()
+    loss = loss_function(model(x), labels)
+    loss.backward()
+    optimizer.step()
+    return loss
 
 
-def library_step(name: str, network: Network, dtype: DTypeLike = np.float32) -> Step:
-    """The training step in the package called `name` ("byhand" or "torch"), in eager mode, from the same weights."""
+def training(name: str, network: Network, dtype: DTypeLike = np.float32) -> tuple[tuple[Any, Any, Any], list[Any]]:
+    """What `train_step` needs, in the package called `name` ("byhand" or "torch"): model, loss and optimiser; x and labels."""
     package = whole_package(name)
     model, loss_function, optimizer = build(package, network)
     if np.dtype(dtype) == np.float64:
         model.double()
     _load(package, model, initial_weights(network, dtype))
-    x, labels = (package.from_numpy(array) for array in made_up_batch(network, dtype))
+    return (model, loss_function, optimizer), [package.from_numpy(array) for array in made_up_batch(network, dtype)]
 
-    def step() -> Any:
-        optimizer.zero_grad()
-        loss = loss_function(model(x), labels)
-        loss.backward()
-        optimizer.step()
-        return loss
 
-    return step
+def build(package: Any, network: Network) -> tuple[Any, Any, Any]:
+    """Model, loss function and optimiser in `package`."""
+    model = network.model(package)
+    make = getattr(package.optim, network.optimizer)
+    optimizer = make(model.parameters(), lr=network.lr, weight_decay=network.weight_decay)
+    return model, package.nn.CrossEntropyLoss(), optimizer
+
+
+def library_step(name: str, network: Network, dtype: DTypeLike = np.float32) -> Step:
+    """The training step in eager mode; the same code for "byhand" and "torch"."""
+    parts, batch = training(name, network, dtype)
+    return partial(train_step, *parts, *batch)
+
+
+def compiled_step(network: Network, dialect: str, dtype: DTypeLike = np.float32) -> Step:
+    """The same step, compiled by byhand."""
+    parts, batch = training("byhand", network, dtype)
+    step = whole_package("byhand").compile(partial(train_step, *parts), dialect=dialect)
+    return partial(step, *batch)
 
 
 def whole_package(name: str) -> Any:

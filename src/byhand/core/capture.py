@@ -3,12 +3,17 @@
 While a step is captured its tensors hold *traced* arrays, which refuse every use by NumPy that is no op. So what is no
 op must tell the tracer: random draws, in-place changes, checks of values, the numbers of optimisers, gradients that are
 forgotten. Nothing here costs an op anything: capture puts kernels of its own into the recorders.
+
+Functions that look at values do so by `values`, `insist` and `rare`, which mean the same in an eager step.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from byhand.core.recorder import wrap
 
 if TYPE_CHECKING:
     from byhand.program.tracer import Tracer
@@ -36,3 +41,43 @@ def tracer() -> Tracer | None:
 def traced(x: Any) -> bool:
     """Whether x is an array, or a tensor of one, that is being traced."""
     return slot.tracer is not None and type(getattr(x, "array", x)) is slot.tracer.array_type
+
+
+def values(x: Any) -> Any:
+    """The array of a tensor, to compute with where no gradient passes; while a step is captured, a tensor of it."""
+    array = getattr(x, "array", x)
+    return array if slot.tracer is None or tracer() is None else wrap(array)
+
+
+def insist(wrong: Any, complain: Callable[..., Exception], *operands: Any) -> None:
+    """Raise complain(*arrays) if `wrong` is true; so will each run of a captured step.
+
+    wrong       one boolean, computed by ops from what `values` gave
+    complain    makes the error from the arrays of the operands
+    """
+    watcher = None if slot.tracer is None else tracer()
+    if watcher is not None:
+        watcher.check(wrong, complain, *operands)
+    elif wrong:
+        raise complain(*[getattr(x, "array", x) for x in operands])
+
+
+def rare(condition: Any) -> bool:
+    """Whether a condition, computed as for `insist`, holds, where it hardly ever does.
+
+    Where it does not, a captured step takes that for granted, and is captured anew when it does hold. What is done where
+    it holds must also be right where it does not.
+    """
+    watcher = None if slot.tracer is None else tracer()
+    return bool(condition) if watcher is None else not watcher.takes_for_granted(condition)
+
+
+def refuse(what: str, subject: str) -> None:
+    """While a step is captured, raise the CaptureError that says `subject` is `what`, and where."""
+    watcher = None if slot.tracer is None else tracer()
+    if watcher is not None:
+        raise watcher.refusal(what, subject)
+
+
+class UnforeseenError(Exception):
+    """What a captured step took for granted does not hold for these values; it is captured anew, nobody sees this."""

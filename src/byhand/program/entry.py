@@ -17,7 +17,7 @@ from byhand.core.mutation import stamps_of
 from byhand.core.recorder import wrap
 from byhand.core.tape import mode
 from byhand.core.variable import Array, Variable
-from byhand.program.call import written_out
+from byhand.program.call import MISS, written_out
 from byhand.program.dialects import Executable, executable
 from byhand.program.ir import ARGUMENT, Program, Value
 from byhand.program.number import Number, current
@@ -91,6 +91,7 @@ def capture(compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tup
     leaves, structure = flatten((args, kwargs))
     proxies = _proxies(tracer, compiled.function, args, kwargs, leaves)
     entry_grads = {key: x.grad for key, x in variables.items()}
+    grads = [(x, x.grad) for x in (*variables.values(), *leaves) if isinstance(x, Variable) and x.is_leaf]
     variables |= {-1 - i: p for i, p in enumerate(proxies) if isinstance(p, Variable)}
     new_args, new_kwargs = unflatten(structure, iter(proxies))
     try:
@@ -104,12 +105,23 @@ def capture(compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tup
                 proxy.array = plain(proxy.array)
         del proxies, new_args, new_kwargs
         _release(tracer)
-        return Entry(tracer, plan, compiled, leaves), result
+        entry = Entry(tracer, plan, compiled, leaves)
+        if compiled.replay and not entry.provisional:
+            _undo(tracer, grads)
+            result = entry.call(leaves)
+            if result is MISS:
+                raise CaptureError("the step looks at something outside of it that it changes itself")
+        return entry, result
     except BaseException:
-        tracer.roll_back()
-        for key, grad in entry_grads.items():
-            variables[key].grad = grad
+        _undo(tracer, grads)
         raise
+
+
+def _undo(tracer: Tracer, grads: list[tuple[Variable, Any]]) -> None:
+    """As if the step had not run."""
+    tracer.roll_back()
+    for x, grad in grads:
+        x.grad = grad
 
 
 def _known(tracer: Tracer, surroundings: Surroundings) -> dict[int, Variable]:

@@ -8,13 +8,13 @@ the arena when it is bound, and by `step.stats()`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from byhand.program.ir import CHECK, COMPUTED, NUMBER, STATE, Node, Program, Value
-from byhand.program.layout import Layouts, is_dense, layouts
+from byhand.program.layout import Layout, Layouts, layouts
 from byhand.program.packing import pack
-from byhand.program.primitives import CALL, COPY, MAP, PUT, VIEW
+from byhand.program.primitives import CALL, MAP, PUT, VIEW, WHERE
 from byhand.program.tiling import Tile, tiles
 
 ARENA, FRESH, ALIAS = "arena", "fresh", "alias"
@@ -29,23 +29,31 @@ class Home:
     kind     ARENA; FRESH, an array of its own in each run: an output, or what a kernel returned; ALIAS, a view of `of`;
              or the value's origin: an argument, a state, a constant, a number
     index    of the argument, state, constant or number; the offset in the arena
-    of       for a view the value it is a view of; for what is computed in the memory of a state, that state
+    of       in the arena the first value of its buffer, in a state that state, of a view what it is a view of
+    block    whether only one block of a tile is ever there
     """
 
     kind: str
     index: int = 0
     of: Value | None = None
+    block: bool = False
 
 
 @dataclass(eq=False)
 class Buffer:
-    """A piece of the arena: the values that live there one after another, and from which node to which."""
+    """A piece of the arena, used from one node to another, by one value after another; here the first."""
 
+    value: Value
     nbytes: int
     first: int
     last: int
-    values: list[Value] = field(default_factory=list)
+    block: bool = False
     offset: int = 0
+
+    @property
+    def home(self) -> Home:
+        """The home of all its values."""
+        return Home(ARENA, self.offset, self.value, self.block)
 
 
 @dataclass(eq=False)
@@ -86,6 +94,7 @@ class _Planner:
         self.tiles = tiles(program, self.lies)
         self.scratch = {node: found for node in program.nodes if (found := scratch(node))}
         self.end = len(program.nodes)
+        self.checked = max([place for place, node in enumerate(program.nodes) if node.op is CHECK], default=-1)
         self.tile_at = {place: tile for tile in self.tiles for place in range(tile.start, tile.stop)}
         self.inner = {x for tile in self.tiles for x in tile.inner if self.lies[x].root is x}
         self.fresh = {self.lies[x].root for x in program.outputs if isinstance(x, Value) and x in self.lies}
@@ -119,7 +128,7 @@ class _Planner:
                     if out in self.lies and out not in self.in_state and out not in self.fresh:
                         self._settle(out, node, place)
             for value in self.scratch.get(node, ()):
-                self.buffer[value] = Buffer(self._size(value, self.tile_at.get(place)), place, place, [value])
+                self.buffer[value] = self._made(value, place, place in self.tile_at)
         buffers = list({id(buffer): buffer for buffer in self.buffer.values()}.values())
         arena_bytes = pack(buffers)
         return Plan(
@@ -136,8 +145,8 @@ class _Planner:
             return False
         self.in_state[value] = state
         node = self.program.nodes[place]
-        for x in node.values if node.op.kind == MAP else ():
-            if x in self.lies and self._dies(x, node, place):
+        for x in node.values:
+            if x in self.lies and self.lies[x].alike(self.lies[value]) and self._dies(x, place):
                 before = self.lies[x].root
                 if before not in self.fresh and before not in self.inner and self._live_in(before, state):
                     break
@@ -145,57 +154,50 @@ class _Planner:
 
     def _undisturbed(self, value: Value, state: Value, place: int) -> bool:
         """Whether everybody who reads the state's old value has done so when `value` is computed."""
-        lies, mine = self.lies, self.lies[value]
-        node, tile = self.program.nodes[place], self.tile_at.get(place)
+        lies, mine, node = self.lies, self.lies[value], self.program.nodes[place]
         if value.dtype != state.dtype or not mine.alike(lies[state]) or node.op.kind == CALL:
             return False
-        if any(other.op is CHECK for other in self.program.nodes[place:]):
+        if place < self.checked:
             return False
-        for when, x in self.reads.get(state, ()):
+        return self._unread(self.reads.get(state, ()), mine, place)
+
+    def _unread(self, reads: Iterable[tuple[int, Value]], mine: Layout, place: int) -> bool:
+        """Whether a node may write memory, laid out as `mine`, of which these are the readers."""
+        tile = self.tile_at.get(place)
+        for when, x in reads:
             if when > place:
                 return False
             together = when == place or (tile is not None and when >= tile.start)
-            if together and not (lies[x].alike(mine) and self._at_same_places(node, x, tile)):
+            if together and not (self.lies[x].alike(mine) and self._row_by_row(when, x, place, tile)):
                 return False
         return True
 
-    @staticmethod
-    def _at_same_places(node: Node, x: Value, tile: Tile | None) -> bool:
-        """Whether a node reads x only where, at the same moment, it writes."""
-        if tile is not None:
-            return tile.axes.get(x) is not None
-        return node.op.kind == MAP or (node.op.kind == PUT and x is node.inputs[0] and x not in node.inputs[1:])
+    def _row_by_row(self, when: int, x: Value, place: int, tile: Tile | None) -> bool:
+        """Whether x is read no later than what is written at the same place in memory, at one node or in one tile."""
+        if when == place and not _reads_first(self.program.nodes[place], x):
+            return False
+        return tile is None or tile.axes.get(x) is not None
 
     # Taking over.
 
     def _settle(self, out: Value, node: Node, place: int) -> None:
         """Give a value the buffer of an operand that dies, or one of its own."""
-        tile = self.tile_at.get(place)
         for x in dict.fromkeys(node.values):
             buffer = self.buffer.get(self.lies[x].root) if x in self.lies else None
             if buffer is None or x.dtype != out.dtype or not self.lies[x].alike(self.lies[out]):
                 continue
             root = self.lies[x].root
-            if self._dies(x, node, place) and (root not in self.inner or out in self.inner):
+            if self._dies(x, place) and (root not in self.inner or out in self.inner):
                 break
         else:
-            buffer = Buffer(self._size(out, tile if out in self.inner else None), place, place)
-        buffer.values.append(out)
+            buffer = self._made(out, place, out in self.inner)
         first, last = self._life(out)
         buffer.first, buffer.last = min(buffer.first, first), max(buffer.last, last)
         self.buffer[out] = buffer
 
-    def _dies(self, x: Value, node: Node, place: int) -> bool:
-        """Whether nobody reads the memory of x after a node, and the node itself only where it writes."""
-        tile = self.tile_at.get(place)
-        root = self.lies[x].root
-        for when, y in self.reads[root]:
-            if when > place:
-                return False
-            together = when == place or (tile is not None and when >= tile.start)
-            if together and not (self.lies[y].alike(self.lies[x]) and self._at_same_places(node, y, tile)):
-                return False
-        return self._at_same_places(node, x, tile)
+    def _dies(self, x: Value, place: int) -> bool:
+        """Whether a node may write to the memory of its operand x: nobody reads that afterwards."""
+        return self._unread(self.reads[self.lies[x].root], self.lies[x], place)
 
     # Lives and sizes.
 
@@ -208,9 +210,9 @@ class _Planner:
             last = self.tile_at[last].stop - 1 if last in self.tile_at else last
         return first, last
 
-    @staticmethod
-    def _size(value: Value, tile: Tile | None) -> int:
-        return value.nbytes if tile is None else value.nbytes // tile.rows * tile.step
+    def _made(self, value: Value, place: int, block: bool) -> Buffer:
+        tile = self.tile_at[place] if block else None
+        return Buffer(value, value.nbytes // tile.rows * tile.step if tile else value.nbytes, place, place, block)
 
     def _homes(self) -> dict[Value, Home]:
         homes: dict[Value, Home] = {}
@@ -227,8 +229,15 @@ class _Planner:
                     state = self.in_state[out]
                     homes[out] = Home(STATE, program.states.index(state), state)
                 else:
-                    homes[out] = Home(ARENA, self.buffer[out].offset) if out in self.buffer else Home(FRESH)
-        return homes | {v: Home(ARENA, self.buffer[v].offset) for found in self.scratch.values() for v in found}
+                    homes[out] = self.buffer[out].home if out in self.buffer else Home(FRESH)
+        return homes | {value: self.buffer[value].home for found in self.scratch.values() for value in found}
+
+
+def _reads_first(node: Node, x: Value) -> bool:
+    """Whether a node reads each number of its operand x before it writes the result at the same place."""
+    if node.op.kind == MAP:
+        return node.op is not WHERE or x is not node.inputs[0]  # the condition is read last
+    return node.op.kind == PUT and x is node.inputs[0] and x not in node.inputs[1:]
 
 
 def unplanned(program: Program, lies: Layouts) -> int:
@@ -255,6 +264,3 @@ def unplanned(program: Program, lies: Layouts) -> int:
         peak = max(peak, alive)
         alive -= sum(x.nbytes for x in dying.get(place, ()))
     return peak
-
-
-__all__ = ["ALIAS", "ARENA", "COPY", "FRESH", "Home", "Plan", "is_dense", "plan"]

@@ -54,6 +54,7 @@ class Numbers:
         self.provisional = False  # whether a second step will differ from this first one
         self.stepped: set[int] = set()
         self.optimizers: list[Any] = []
+        self.counted: list[tuple[Any, str, Plain]] = []  # what step counts were
         self._computed: dict[str, Number] = {}
 
     def number(self, value: Plain, name: str, containers: list[Any], key: Any, index: int | None = None) -> Number:
@@ -143,6 +144,7 @@ class Numbers:
                             found.setdefault((key, value), []).append(optimizer.state[p])
         counts = []
         for (key, value), containers in found.items():
+            self.counted += [(container, key, value) for container in containers]
             number = self.number(value, NAMES.get(key, key), containers, key)
             for container in containers:
                 container[key] = number

@@ -37,10 +37,11 @@ class Compiled:
         fallback: str | None,
         keep_grads: bool,
         without: Collection[str],
+        replay: bool = False,
     ) -> None:
         functools.update_wrapper(self, function, updated=())
         self.function, self.dialect, self.fallback = function, dialect, fallback
-        self.keep_grads, self.without = keep_grads, tuple(without)
+        self.keep_grads, self.without, self.replay = keep_grads, tuple(without), replay
         self.surroundings: Surroundings
         self.entries: dict[Any, list[Entry]] = {}  # by the structure of the arguments, the latest first
         self.latest: Entry | None = None
@@ -88,7 +89,7 @@ class Compiled:
             return self
         # a method: one compiled function for each object, kept where the object itself will find it first
         method = self.function.__get__(instance, owner)
-        bound = Compiled(method, self.dialect, self.fallback, self.keep_grads, self.without)
+        bound = Compiled(method, self.dialect, self.fallback, self.keep_grads, self.without, self.replay)
         vars(instance)[self._attribute] = bound
         return bound
 
@@ -156,6 +157,7 @@ def compile(
     fallback: str | None = None,
     keep_grads: bool = False,
     without: Collection[str] = (),
+    replay: bool = False,
 ) -> Any:
     """Write a training step, or any function of tensors, out as a straight-line program, and run that from then on.
 
@@ -171,6 +173,7 @@ def compile(
     keep_grads  whether gradients that the step's own optimiser has used stay in `.grad`; otherwise they are None
                 afterwards, which saves their memory
     without     names of passes to leave out, to see what they do
+    replay      undo the recorded call and run the program for it too, so that every call is rounded alike
 
     Numbers that the step reads from an optimiser (lr, momentum, …) and float arguments are inputs of the program. All
     other Python values are constants in it. Raises CaptureError for a step that looks at values (`.item()`, `if loss >
@@ -186,6 +189,7 @@ def compile(
     """
     if function is None:
         options = {"dialect": dialect, "fallback": fallback, "keep_grads": keep_grads, "without": without}
+        options["replay"] = replay
         return functools.partial(compile, **options)
     chosen = dialect or default_dialect()
     if chosen not in DIALECTS:
@@ -196,7 +200,7 @@ def compile(
         raise UsageError(f"compile takes a function or a module, not {type(function).__name__}")
     if chosen == "eager":
         return function
-    return Compiled(function, chosen, fallback, keep_grads, without)
+    return Compiled(function, chosen, fallback, keep_grads, without, replay)
 
 
 def default_dialect() -> str:

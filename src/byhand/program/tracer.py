@@ -1,26 +1,24 @@
 """Capture: one real step, in which every op, in-place change, draw and number is written down.
 
-`Tracer` is what `core.capture.slot` holds meanwhile. Arrays are known by identity: each array object that an op reads
-or makes has a `Cell`, which says what value of the program it holds now. An in-place change puts a new value into the
-cell; views of it are derived anew when they are read. Called by `byhand.program.step`.
+`Tracer` is what `core.capture.slot` holds meanwhile. Each array object that an op reads or makes has a `Cell`, which
+says what value of the program it holds now. An in-place change puts a new value into the cell; views of it are derived
+anew when they are read. Called by `byhand.program.step`.
 """
 
 from __future__ import annotations
 
-import gc
 import linecache
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import byhand.core as package
-from byhand.core.capture import slot
+from byhand.core.capture import UnforeseenError, slot
 from byhand.core.complaint import explain
 from byhand.core.errors import CaptureError
 from byhand.core.generator import Generator, default_generator, numpy_generator
@@ -31,13 +29,11 @@ from byhand.core.tape import Node as TapeNode
 from byhand.core.tape import next_serial
 from byhand.core.variable import Array, Variable
 from byhand.program.ir import (
-    ARGUMENT,
     BACKWARD,
     CHECK,
     CONSTANT,
     DRAW,
     FORWARD,
-    STATE,
     Node,
     Program,
     Value,
@@ -54,103 +50,23 @@ HINT = (
 )
 
 
-class Cell:
-    """What an array holds: a value of the program, which a view derives from its parent's."""
-
-    __slots__ = ("array", "attrs", "op", "parent", "root", "value", "version")
-
-    def __init__(
-        self, array: Array, value: Value, parent: Cell | None = None, op: Any = None, attrs: Any = None
-    ) -> None:
-        self.array, self.value, self.parent, self.op, self.attrs = array, value, parent, op, attrs
-        self.root: Cell = self if parent is None else parent.root
-        self.version: int = 0 if parent is None else self.root.version
-
-
-class Tracer(Numbers):
-    """Writes a program while a step runs.
-
-    known   name and owner of the arrays that live outside, by identity: see `surroundings`
-    """
+class Tracer(Cells, Numbers):
+    """Writes a program while a step runs."""
 
     array_type = TracedArray
 
     def __init__(self, name: str) -> None:
-        super().__init__()
+        Cells.__init__(self)
+        Numbers.__init__(self)
         self.program = Program(name)
         self.section, self.rule = FORWARD, None
-        self.cells: dict[int, Cell] = {}
-        self.argument_cells: dict[Value, Cell] = {}
-        self.known: dict[int, tuple[str, str, Any, Array]] = {}  # id → origin, name, owner, the array
-        self.owners: dict[Value, Any] = {}  # of states and of gradients given as arguments
-        self.fresh: dict[int, Array] = {}  # arrays of tensors that the step itself made
         self.by_serial: dict[int, Value] = {}
         self.in_kernel = False
-        self.leaves: dict[TapeNode, Value] = {}
-        self.cleared: set[TapeNode] = set()
-        self.found_empty: set[TapeNode] = set()
+        self.cleared: set[int] = set()  # ids of tensors whose gradient the step has set
+        self.found_empty: set[int] = set()  # and of those that it found without one, and gave one
         self.before: list[tuple[Array, Array]] = []
+        self.alive: list[Array] = []  # arrays whose ids name cells
         self.streams: dict[int, tuple[Generator, Any]] = {}
-
-    # what lives outside
-
-    def know(self, array: Array, name: str, owner: Any = None, origin: str = STATE) -> None:
-        """Say what an array is that the step may read: (`STATE`, or `ARGUMENT` for what is given at each call)."""
-        self.known.setdefault(id(array), (origin, name, owner, array))
-
-    def give(self, array: Array, name: str, owner: Any = None) -> TracedArray:
-        """An argument of the step: the traced array to run it on."""
-        made = traced(array)
-        value = Value(array.shape, array.dtype, order_of(array), ARGUMENT, name)
-        self.program.arguments.append(value)
-        self.owners[value] = owner
-        self.cells[id(made)] = self.argument_cells[value] = Cell(made, value)
-        return made
-
-    def cell(self, array: Array) -> Cell:
-        """What an array holds; arrays seen for the first time come from outside."""
-        found = self.cells.get(id(array))
-        if found is not None:
-            return found
-        assert type(array) is not TracedArray, "a traced array without a cell"
-        origin, name, owner, _ = self.known.get(id(array)) or self._unknown(array)
-        data = array.copy(order="K") if origin == CONSTANT else array
-        value = Value(array.shape, array.dtype, order_of(array), origin, name, None if origin == ARGUMENT else data)
-        given = {STATE: self.program.states, ARGUMENT: self.program.arguments, CONSTANT: self.program.constants}
-        given[origin].append(value)
-        self.owners[value] = owner
-        self.cells[id(array)] = made = Cell(array, value)
-        return made
-
-    def _unknown(self, array: Array) -> tuple[str, str, Any, Array]:
-        """A tensor that nobody named may change and is a state; what the step made, and bare arrays, are constants."""
-        if id(array) not in self.fresh:
-            for owner in gc.get_referrers(array):
-                if isinstance(owner, Variable):
-                    return STATE, "", owner, array
-        return CONSTANT, "", None, array
-
-    def read(self, cell: Cell) -> Value:
-        """The value in a cell, derived anew if what it looks at has changed."""
-        if cell.parent is not None and cell.version != cell.root.version:
-            cell.value = self.emit(cell.op, (self.read(cell.parent),), cell.attrs, plain(cell.array))
-            cell.version = cell.root.version
-        return cell.value
-
-    def write(self, cell: Cell, value: Value) -> None:
-        """Put a value into a cell, and so into all that it is a view of."""
-        chain = [cell]
-        while chain[-1].parent is not None:
-            self.read(chain[-1].parent)
-            chain.append(chain[-1].parent)
-        cell.value = value
-        for child, parent in pairwise(chain):
-            attrs = {"view": child.op.name, "attrs": child.attrs}
-            inputs = (parent.value, child.value)
-            parent.value = self.emit(OPS["view_written"], inputs, attrs, plain(parent.array))
-        cell.root.version += 1
-        for member in chain:
-            member.version = cell.root.version
 
     # ops
 
@@ -175,6 +91,8 @@ class Tracer(Numbers):
         if not any(isinstance(x, np.ndarray | Number) for x in operands):
             return out
         outs = [np.asarray(x) for x in (out if op.residuals else (out,))]
+        if op.name == "index" and any(x.dtype == bool for x in arrays[1:]):
+            self._refuse_mask(operands[1:])
         if any(outs[0] is x for x in arrays):  # a kernel that had nothing to do
             return operands[[outs[0] is x for x in arrays].index(True)]
         self.emit(op, inputs, attrs, *outs)
@@ -186,11 +104,12 @@ class Tracer(Numbers):
         self.by_serial[next_serial() + 1] = node.out  # the tape's entry for this call comes next
         return made if op.residuals else made[0]
 
-    def operand(self, x: Any) -> Any:
-        """What stands for an operand in the program."""
-        if isinstance(x, np.ndarray):
-            return self.read(self.cell(x))
-        return x.value if isinstance(x, Number) else x
+    def _refuse_mask(self, masks: tuple[Any, ...]) -> None:
+        if any(x.dtype == bool and self.operand(x).origin != CONSTANT for x in masks):
+            raise self.refusal(
+                "chosen by a mask, and how many there are depends on values; use byhand.where(mask, x, 0), or a weight "
+                "of 0, so that the shape stays"
+            )
 
     def kernel(self, op: Op, original: Callable[..., Any]) -> Callable[..., Any]:
         """What stands in the place of a kernel meanwhile."""
@@ -221,6 +140,10 @@ class Tracer(Numbers):
         except Exception as error:
             raise explain(op, error, (x, *others), attrs) from error
         value, cell = self.operand(made), self.cell(array)
+        if cell.value.origin == CONSTANT and type(array) is not TracedArray:  # no constant from now on
+            x.array = traced(array)
+            self.cells[id(x.array)] = cell
+            self.alive.append(x.array)
         memory = plain(array)
         self.before.append((memory, memory.copy(order="K")))
         np.copyto(memory, plain(made))
@@ -246,9 +169,24 @@ class Tracer(Numbers):
     def check(self, wrong: Any, complain: Callable[..., Exception], *operands: Any) -> None:
         """Raise complain(*arrays) if `wrong`, a boolean of the step, is true: now, and at each run of the program."""
         arrays = [x.array if isinstance(x, Variable) else x for x in (wrong, *operands)]
-        if bool(plain(arrays[0])):
+        if plain(arrays[0]):
             raise complain(*[plain(x) for x in arrays[1:]])
-        self.emit(CHECK, tuple(self.operand(x) for x in arrays), {"complain": complain})
+        if isinstance(arrays[0], np.ndarray):
+            self.emit(CHECK, tuple(self.operand(x) for x in arrays), {"complain": complain})
+
+    def takes_for_granted(self, condition: Any) -> bool:
+        """Whether a condition is false, as it will be at each run of the program; else the step is captured anew."""
+        if plain(condition.array if isinstance(condition, Variable) else condition):
+            return False
+        self.check(condition, UnforeseenError)
+        return True
+
+    def rebind(self, x: Variable, array: Array) -> bool:
+        """`x.data = array`: what lives outside keeps its memory, and gets the values; others are told no."""
+        if not self.lives_outside(x) or x.array.shape != array.shape or x.array.dtype != array.dtype:
+            return False
+        self.overwrite(x, OPS["copied"], (array,), {})
+        return True
 
     # gradients
 
@@ -269,16 +207,18 @@ class Tracer(Numbers):
 
     def delivered(self, leaf: TapeNode, g: Variable) -> None:
         """`g` is about to be added to the gradient of a leaf."""
-        value = self.operand(g.array)
+        value, x = self.operand(g.array), self.leaf_of.get(leaf)
+        if x is None:  # a leaf that the step made
+            return
         if value.gradient_of is None:
-            value.gradient_of = self.leaves.get(leaf)
-        if leaf.grad is None and leaf not in self.cleared:
-            self.found_empty.add(leaf)
+            value.gradient_of = self.operand(x.array)
+        if leaf.grad is None and id(x) not in self.cleared:
+            self.found_empty.add(id(x))
 
     def set_grad(self, x: Variable) -> None:
         """`x.grad` is about to be set."""
-        if x.node is not None:
-            self.cleared.add(x.node)
+        if self.lives_outside(x):
+            self.cleared.add(id(x))
 
     # errors
 
@@ -301,9 +241,11 @@ class Tracer(Numbers):
         return None
 
     def roll_back(self) -> None:
-        """Put memory and random streams back to where they were."""
+        """Put memory, step counts and random streams back to where they were."""
         for memory, contents in reversed(self.before):
             np.copyto(memory, contents)
+        for container, key, value in reversed(self.counted):
+            container[key] = value
         for generator, state in self.streams.values():
             generator.set_state(state)
 

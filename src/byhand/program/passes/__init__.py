@@ -45,7 +45,7 @@ def optimise(program: Program, without: Collection[str] = (), check: bool = Fals
         before, program = program, apply(program)
         if check:
             verify(program)
-        settled = settled + 1 if program is before else 1  # what a pass has changed, it does not change again
+        settled = settled + 1 if program is before else 0
         if settled == len(chosen):
             break
     return program

@@ -26,8 +26,11 @@ def algebra(program: Program) -> Program:
 
 
 def _simplified(node: Node, sweep: Sweep) -> Any:
-    for rule in RULES.get(meaning(node), ()):
+    what = meaning(node)
+    for rule in RULES.get(what, ()):
         result = rule(node, sweep)
         if result is not None:
             return result
+    if what in arithmetic.SIGNED:
+        arithmetic.mark_signed(node, sweep)
     return None

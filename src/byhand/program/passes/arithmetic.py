@@ -1,4 +1,4 @@
-"""Rules of arithmetic for the pass `algebra`: neutral elements, signs, literals. All of them are exact."""
+"""Rules of arithmetic for the pass `algebra`: neutral elements, signs, literals. All are exact."""
 
 from __future__ import annotations
 
@@ -9,11 +9,26 @@ from byhand.program.ir import Node, Value
 from byhand.program.passes.scalars import is_number, literal, repeated
 from byhand.program.passes.sweep import Sweep
 from byhand.program.passes.vocabulary import (
-    ADD, DIV, EXPAND, MUL, NEG, PERMUTE, RESHAPE_TO, SUB, WHERE, alike, instead, is_array, meaning, spoken,
+    ADD,
+    DIV,
+    EXPAND,
+    MUL,
+    NEG,
+    PERMUTE,
+    RESHAPE_TO,
+    SUB,
+    WHERE,
+    alike,
+    instead,
+    is_array,
+    meaning,
+    spoken,
 )  # fmt: skip
 
 FACTORS = (MUL, DIV, PERMUTE, RESHAPE_TO, EXPAND)  # what a sign can be taken out of: sums have zeros without one
-DEPTH = 8  # of such nodes in each other that are searched for a sign
+DEPTH = 8  # of nodes in each other that are searched for a sign
+POSITIVE = ("square", "abs", "absolute", "exp", "cross_entropy", "cross_entropy_mean")  # or 0, whatever they are given
+KEEPING = (ADD, MUL, DIV, "sqrt", "sum", "mean", "add.reduce")  # if what they are given is
 
 WITH_LITERALS = (
     ADD, SUB, MUL, DIV, WHERE, "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge",
@@ -27,7 +42,7 @@ def written_as_literal(node: Node, sweep: Sweep) -> Any:
     start = int(meaning(node) == WHERE)  # not the condition
     for i in range(start, len(node.inputs)):
         x = node.inputs[i]
-        scalar = repeated(x, sweep)
+        scalar = None if type(x) is float or type(x) is int else repeated(x, sweep)
         if scalar is None or (number := literal(scalar)) is None:
             continue
         others = [y for k, y in enumerate(node.inputs) if k != i and is_array(y)]
@@ -39,7 +54,7 @@ def written_as_literal(node: Node, sweep: Sweep) -> Any:
 
 
 def neutral_factor(node: Node, sweep: Sweep) -> Any:
-    """x · 1 = x and x · (−1) = −x"""
+    """x · 1 = x and x · (−1) = −x."""
     for x, factor in (node.inputs, node.inputs[::-1]):
         if alike(x, node.out) and _exact(factor, x):
             if is_number(factor, 1):
@@ -49,8 +64,20 @@ def neutral_factor(node: Node, sweep: Sweep) -> Any:
     return None
 
 
+def scaled_twice(node: Node, sweep: Sweep) -> Any:
+    """a · (2 · x) = 2a · x, also for 4, 8, …: doubling is exact, but where 2 · x overflows and 2a · x would not."""
+    for x, factor in (node.inputs, node.inputs[::-1]):
+        maker = sweep.makers.get(x) if is_array(x) and isinstance(factor, (int, float)) else None
+        if maker is None or meaning(maker) != MUL or x.dtype.kind != "f" or not alike(x, node.out):
+            continue
+        for y, power in (maker.inputs, maker.inputs[::-1]):
+            if alike(y, x) and isinstance(power, (int, float)) and power > 1 and math.frexp(power)[0] == 0.5:
+                return instead(node, node.op, [float(power * factor), y])
+    return None
+
+
 def neutral_divisor(node: Node, sweep: Sweep) -> Any:
-    """x / 1 = x and x / (−1) = −x"""
+    """x / 1 = x and x / (−1) = −x."""
     x, divisor = node.inputs
     if not (is_array(x) and alike(x, node.out)):
         return None
@@ -60,15 +87,27 @@ def neutral_divisor(node: Node, sweep: Sweep) -> Any:
 
 
 def neutral_term(node: Node, sweep: Sweep) -> Any:
-    """x − 0 = x, and x + 0 = x for integers and for 0 = −0.0: with another zero, −0.0 + 0.0 is 0.0"""
-    pairs = (node.inputs,) if meaning(node) == SUB else (node.inputs, node.inputs[::-1])
-    for x, term in pairs:
+    """x − 0 = x, and x + 0 = x except for floats that may be −0.0, since −0.0 + 0.0 is 0.0."""
+    minus = meaning(node) == SUB
+    for x, term in (node.inputs,) if minus else (node.inputs, node.inputs[::-1]):
         if alike(x, node.out) and is_number(term, 0) and _exact(term, x):
-            floating = x.dtype is not None and x.dtype.kind == "f"
-            negative = math.copysign(1.0, term) < 0
-            if not floating or negative == (meaning(node) == ADD):
+            unsigned = x.dtype is None or x.dtype.kind != "f" or (not minus and never_negative(x, sweep))
+            if unsigned or (math.copysign(1.0, term) > 0) == minus:
                 return [x]
     return None
+
+
+def never_negative(x: Any, sweep: Sweep, depth: int = DEPTH) -> bool:
+    """Whether no value of x has a minus sign, zeros included: sums of squares, and of losses, which `sum` adds to 0."""
+    if not isinstance(x, Value):
+        return isinstance(x, (int, float)) and math.copysign(1.0, x) > 0
+    maker = sweep.makers.get(x)
+    if maker is None or depth == 0:
+        return False
+    what = meaning(maker)
+    if what in POSITIVE or (what == MUL and maker.inputs[0] is maker.inputs[1]):
+        return True
+    return what in KEEPING and all(never_negative(y, sweep, depth - 1) for y in maker.inputs)
 
 
 def _exact(number: Any, x: Any) -> bool:
@@ -77,7 +116,7 @@ def _exact(number: Any, x: Any) -> bool:
 
 
 def subtracted(node: Node, sweep: Sweep) -> Any:
-    """x + (−y) = x − y, also where the sign is that of a factor of y"""
+    """x + (−y) = x − y, also where the sign is that of a factor of y."""
     for x, y in (node.inputs, node.inputs[::-1]):
         if (opposite := negated(y, node, sweep)) is not None:
             return instead(node, spoken(SUB, node), [x, opposite])
@@ -85,20 +124,20 @@ def subtracted(node: Node, sweep: Sweep) -> Any:
 
 
 def added(node: Node, sweep: Sweep) -> Any:
-    """x − (−y) = x + y, also where the sign is that of a factor of y"""
+    """x − (−y) = x + y, also where the sign is that of a factor of y."""
     x, y = node.inputs
     opposite = negated(y, node, sweep)
     return None if opposite is None else instead(node, spoken(ADD, node), [x, opposite])
 
 
 def unsigned_factors(node: Node, sweep: Sweep) -> Any:
-    """(−x) · (−y) = x · y, and so for quotients"""
+    """(−x) · (−y) = x · y, and so for quotients."""
     opposites = [_turned(x, node, sweep) for x in node.inputs]
     return None if None in opposites else instead(node, node.op, opposites)
 
 
 def unsigned(node: Node, sweep: Sweep) -> Any:
-    """−(−x) = x, also where the sign is that of a factor of x"""
+    """−(−x) = x, also where the sign is that of a factor of x."""
     x = node.inputs[0]
     opposite = negated(x, node, sweep) if alike(x, node.out) else None
     return [opposite] if alike(opposite, node.out) else None
@@ -109,11 +148,13 @@ def negated(x: Any, node: Node, sweep: Sweep, depth: int = DEPTH) -> Any:
 
     A product is written anew only if nobody else reads it, or if it is one of Python numbers, which cost nothing.
     """
+    if isinstance(x, Value) and x not in sweep.marked:
+        return None
     opposite = _turned(x, node, sweep)
-    maker = sweep.makers.get(x) if isinstance(x, Value) else None
-    if opposite is not None or maker is None or depth == 0 or not _floating(x):
+    if opposite is not None or depth == 0 or not isinstance(x, Value):
         return opposite
-    if meaning(maker) not in FACTORS or (x.dtype is not None and len(sweep.readers(x)) > 1):
+    maker = sweep.makers[x]
+    if meaning(maker) == NEG or (x.dtype is not None and len(sweep.readers(x)) > 1):
         return None
     for i, factor in enumerate(maker.inputs):
         opposite = negated(factor, node, sweep, depth - 1)
@@ -123,6 +164,19 @@ def negated(x: Any, node: Node, sweep: Sweep, depth: int = DEPTH) -> Any:
     return None
 
 
+def mark_signed(node: Node, sweep: Sweep) -> None:
+    """Mark the result of a node that has a sign to take away; then `negated` need not search for one."""
+    if _floating(node.out) and (
+        meaning(node) == NEG or any(x in sweep.marked if isinstance(x, Value) else _negative(x) for x in node.inputs)
+    ):
+        sweep.marked.add(node.out)
+    return None
+
+
+def _negative(x: Any) -> bool:
+    return isinstance(x, (int, float)) and x < 0
+
+
 def _turned(x: Any, node: Node, sweep: Sweep) -> Any:
     """−x, if x is the negative of something or a negative literal, and the result of `node` is no integer array."""
     if not _floating(node.out):
@@ -130,7 +184,7 @@ def _turned(x: Any, node: Node, sweep: Sweep) -> Any:
     if isinstance(x, Value):
         maker = sweep.makers.get(x)
         return maker.inputs[0] if maker is not None and meaning(maker) == NEG and _floating(x) else None
-    return -x if isinstance(x, (int, float)) and x < 0 else None
+    return -x if _negative(x) else None
 
 
 def _floating(x: Value) -> bool:
@@ -139,7 +193,7 @@ def _floating(x: Value) -> bool:
 
 
 def chosen(node: Node, sweep: Sweep) -> Any:
-    """where(c, x, x) = x, and one of both where c is known"""
+    """where(c, x, x) = x, and one of both where c is known."""
     condition, x, y = node.inputs
     if x is y and alike(x, node.out):
         return [x]
@@ -153,10 +207,11 @@ def chosen(node: Node, sweep: Sweep) -> Any:
 RULES = {
     ADD: [neutral_term, subtracted],
     SUB: [neutral_term, added],
-    MUL: [neutral_factor, unsigned_factors],
+    MUL: [neutral_factor, scaled_twice, unsigned_factors],
     DIV: [neutral_divisor, unsigned_factors],
     NEG: [unsigned],
     WHERE: [chosen],
 }
 for _name in WITH_LITERALS:
     RULES[_name] = [written_as_literal, *RULES.get(_name, ())]
+SIGNED = (NEG, *FACTORS)

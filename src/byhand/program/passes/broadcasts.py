@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,14 @@ import numpy as np
 from byhand.program.ir import Node, Program, Value
 from byhand.program.passes.sweep import Sweep
 from byhand.program.passes.vocabulary import (
-    CLONE, EXPAND, RESHAPE_TO, instead, is_array, is_elementwise, meaning, spoken,
+    CLONE,
+    EXPAND,
+    RESHAPE_TO,
+    instead,
+    is_array,
+    is_elementwise,
+    meaning,
+    spoken,
 )  # fmt: skip
 
 
@@ -25,8 +34,8 @@ def broadcasts(program: Program) -> Program:
 def _narrowed(node: Node, sweep: Sweep) -> Any:
     if not is_elementwise(node):
         return None
-    inputs = [_source(x, sweep) for x in node.inputs]
-    if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
+    inputs = [_source(x, sweep) if type(x) is Value else x for x in node.inputs]
+    if _same(inputs, node.inputs):
         return None
     shape = np.broadcast_shapes(*[x.shape for x in inputs if is_array(x)])
     if shape == node.out.shape:
@@ -36,9 +45,9 @@ def _narrowed(node: Node, sweep: Sweep) -> Any:
     return _afterwards(node, inputs, shape, sweep) if Value(shape, None).size < node.out.size else _some(node, inputs)
 
 
-def _source(x: Any, sweep: Sweep) -> Any:
+def _source(x: Value, sweep: Sweep) -> Value:
     """What x is expanded from."""
-    maker = sweep.makers.get(x) if is_array(x) else None
+    maker = sweep.makers.get(x)
     while maker is not None and is_array(maker.inputs[0]) and (meaning(maker) == EXPAND or _leads(maker)):
         x = maker.inputs[0]
         maker = sweep.makers.get(x)
@@ -69,4 +78,8 @@ def _some(node: Node, inputs: list[Any]) -> Node | None:
         trial = [*now[:i], x, *now[i + 1 :]]
         if x is not now[i] and np.broadcast_shapes(*[y.shape for y in trial if is_array(y)]) == node.out.shape:
             now = trial
-    return None if all(a is b for a, b in zip(now, node.inputs, strict=True)) else instead(node, node.op, now, node.attrs)
+    return None if _same(now, node.inputs) else instead(node, node.op, now, node.attrs)
+
+
+def _same(xs: Sequence[Any], ys: Sequence[Any]) -> bool:
+    return all(map(operator.is_, xs, ys))

@@ -14,11 +14,18 @@ SMALL = 1024  # bytes of an array that is compared by its contents
 
 
 def common_subexpressions(program: Program) -> Program:
-    """Compute once what several nodes compute from the same inputs: the earliest of them stays.
+    """Compute once what several nodes compute from the same inputs, and keep one of small constants that are equal.
 
-    Sums and products count as equal in either order of their operands. Draws and checks are left alone.
+    The earliest node stays. Sums and products count as equal in either order of their operands. Draws and checks are
+    left alone.
     """
     found: dict[Any, Node] = {}
+    sweep = Sweep(program)
+    first: dict[Any, Value] = {}
+    for constant in program.constants:
+        same = first.setdefault(_frozen(constant.data), constant)
+        if same is not constant and same in program.given:
+            sweep.rename(constant, same)
 
     def rule(node: Node, sweep: Sweep) -> Any:
         if node.op.kind == "effect":
@@ -38,7 +45,8 @@ def _key(node: Node) -> Any:
             inputs = b, a
     # the outputs' facts are not all in the attributes: a lowered cast has its dtype there, a copy its order
     facts = tuple([(out.shape, out.dtype, out.order) for out in node.outputs])
-    return node.op, tuple([x if type(x) is Value else _frozen(x) for x in inputs]), _frozen(node.attrs), facts
+    inputs = tuple([x if type(x) is Value else _frozen(x) for x in inputs])
+    return node.op.kind, node.op.name, inputs, _frozen(node.attrs) if node.attrs else None, facts
 
 
 def _frozen(x: Any) -> Any:

@@ -23,12 +23,10 @@ def dead_code(program: Program) -> Program:
             kept.append(node)
             needed.update(node.values)
     needed.update([target for target, _ in (*writes, *program.number_writes)])
-    lists = {
-        name: [value for value in values if value in needed]
-        for name, values in (
-            ("numbers", program.numbers), ("states", program.states), ("constants", program.constants),
-        )
-    }  # fmt: skip
-    if len(kept) == len(program.nodes) and all(len(new) == len(getattr(program, name)) for name, new in lists.items()):
+    numbers = [x for x in program.numbers if x in needed]
+    states = [x for x in program.states if x in needed]
+    constants = [x for x in program.constants if x in needed]
+    sizes = (len(program.nodes), len(program.numbers), len(program.states), len(program.constants))
+    if sizes == (len(kept), len(numbers), len(states), len(constants)):
         return program
-    return dataclasses.replace(program, nodes=kept[::-1], **lists)
+    return dataclasses.replace(program, nodes=kept[::-1], numbers=numbers, states=states, constants=constants)

@@ -16,10 +16,8 @@ LARGEST = 1 << 16  # values of a constant that is looked through
 
 def repeated(x: Any, sweep: Sweep) -> np.generic | None:
     """The scalar that an array of the program holds in all places; None if it is not known to."""
-    if isinstance(x, np.generic):
-        return x
-    if not isinstance(x, Value):
-        return None
+    if type(x) is not Value:
+        return x if isinstance(x, np.generic) else None
     maker = sweep.makers.get(x)
     while maker is not None and meaning(maker) in (EXPAND, RESHAPE_TO, PERMUTE):
         x = maker.inputs[0]

@@ -1,4 +1,4 @@
-"""Rules of shapes and copies for the pass `algebra`: views of views, copies of what never changes, casts that do nothing.
+"""Rules of shapes and copies for the pass `algebra`: views of views, copies of what never changes.
 
 An array's order in memory is part of what it is: sums go along it, and a reshape of a lowered program relies on it. So
 x stands in for its copy only where both lie in the same order.
@@ -13,19 +13,30 @@ import numpy as np
 from byhand.program.ir import Node, Value
 from byhand.program.passes.sweep import Sweep
 from byhand.program.passes.vocabulary import (
-    CAST_TO, CLONE, EXPAND, PERMUTE, RESHAPE_TO, alike, in_c_order, instead, inverse, is_array, meaning,
-    permuted_order, spoken,
+    CAST_TO,
+    CLONE,
+    EXPAND,
+    PERMUTE,
+    RESHAPE_TO,
+    alike,
+    in_c_order,
+    instead,
+    inverse,
+    is_array,
+    meaning,
+    permuted_order,
+    spoken,
 )  # fmt: skip
 from byhand.program.primitives import COPY, VIEW
 
 
 def nothing_done(node: Node, sweep: Sweep) -> Any:
-    """A view of all of x, a cast to its own dtype, an empty permutation: x"""
+    """A view of all of x, a cast to its own dtype, an empty permutation: x."""
     return [node.inputs[0]] if alike(node.inputs[0], node.out) else None
 
 
 def copied_twice(node: Node, sweep: Sweep) -> Any:
-    """A copy of a copy is a copy; a copy that lies as x does is x"""
+    """A copy of a copy is a copy; a copy that lies as x does is x."""
     x = node.inputs[0]
     if not is_array(x):
         return None
@@ -47,7 +58,7 @@ def _dense(x: Value, sweep: Sweep) -> bool:
 
 
 def permuted_twice(node: Node, sweep: Sweep) -> Any:
-    """A permutation of a permutation is one; one that leaves the axes in their places is x"""
+    """A permutation of a permutation is one; one that leaves the axes in their places is x."""
     x, axes = node.inputs[0], node.attrs["axes"]
     maker = sweep.makers.get(x)
     if maker is not None and meaning(maker) == PERMUTE:
@@ -58,7 +69,7 @@ def permuted_twice(node: Node, sweep: Sweep) -> Any:
 
 
 def reshaped_twice(node: Node, sweep: Sweep) -> Any:
-    """Of two reshapes the last one counts; where one copies, the order in memory may be another, so not there"""
+    """Of two reshapes the last one counts; where one copies, the order in memory may be another, so not there."""
     maker = sweep.makers.get(node.inputs[0])
     if maker is None or meaning(maker) != RESHAPE_TO or not in_c_order(maker.inputs[0]):
         return None
@@ -66,13 +77,13 @@ def reshaped_twice(node: Node, sweep: Sweep) -> Any:
 
 
 def expanded_twice(node: Node, sweep: Sweep) -> Any:
-    """Of two expansions the last one counts"""
+    """Of two expansions the last one counts."""
     maker = sweep.makers.get(node.inputs[0])
     return instead(node, node.op, maker.inputs, node.attrs) if maker is not None and meaning(maker) == EXPAND else None
 
 
 def cast_twice(node: Node, sweep: Sweep) -> Any:
-    """A cast by way of a dtype that can hold all of x is one cast, or none"""
+    """A cast by way of a dtype that can hold all of x is one cast, or none."""
     maker = sweep.makers.get(node.inputs[0])
     if maker is None or meaning(maker) != CAST_TO or not is_array(maker.inputs[0]):
         return None
@@ -90,7 +101,7 @@ def _holds(wide: Any, narrow: Any) -> bool:
 
 
 def overwritten(node: Node, sweep: Sweep) -> Any:
-    """x.copy_(y) is y in the shape and dtype of x"""
+    """x.copy_(y) is y in the shape and dtype of x."""
     y, out = node.inputs[1], node.out
     if alike(y, out):
         return [y]
@@ -100,7 +111,7 @@ def overwritten(node: Node, sweep: Sweep) -> Any:
 
 
 def wholly_written(node: Node, sweep: Sweep) -> Any:
-    """What is written through a view of all of x leaves nothing of x"""
+    """What is written through a view of all of x leaves nothing of x."""
     y, out, view, attrs = node.inputs[1], node.out, node.attrs["view"], node.attrs["attrs"]
     if not is_array(y) or y.dtype != out.dtype:
         return None
@@ -114,7 +125,7 @@ def wholly_written(node: Node, sweep: Sweep) -> Any:
 
 
 def read_back(node: Node, sweep: Sweep) -> Any:
-    """What was written through a view is what one then sees there"""
+    """What was written through a view is what one then sees there."""
     maker = sweep.makers.get(node.inputs[0])
     if maker is None or meaning(maker) != "view_written":
         return None

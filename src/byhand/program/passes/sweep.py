@@ -20,12 +20,14 @@ class Sweep:
     """One walk.
 
     makers      the node that computes each value, as rewritten so far
+    marked      values that a rule wants to know again
     constants   new constants of the program
     """
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.makers: dict[Value, Node] = {}
+        self.marked: set[Value] = set()
         self.constants: list[Value] = []
         self._nodes: list[Node] = []
         self._renamed: dict[Value, Any] = {}
@@ -33,12 +35,9 @@ class Sweep:
 
     def over(self, rule: Rule) -> Program:
         """The program as the rule rewrites it; the program itself if the rule found nothing to do."""
-        renamed, changed = self._renamed, False
+        renamed, changed = self._renamed, bool(self._renamed)
         for node in self.program.nodes:
-            now = node
-            if renamed and any([x in renamed for x in node.inputs if type(x) is Value]):
-                inputs = tuple(map(self._now, node.inputs))
-                now = Node(node.op, inputs, node.attrs, node.outputs, node.section, node.rule, node.place)
+            now = self._current(node) if renamed else node
             result = rule(now, self)
             while type(result) is Node:
                 now, changed = result, True
@@ -48,7 +47,7 @@ class Sweep:
                 continue
             changed = True
             for out, x in zip(node.outputs, result, strict=True):
-                self._rename(out, x)
+                self.rename(out, x)
         return self._rewritten() if changed else self.program
 
     def emit(self, node: Node, op: Any, inputs: tuple[Any, ...], attrs: dict[str, Any], out: Value) -> Value:
@@ -72,6 +71,14 @@ class Sweep:
         values = [x for x in program.outputs if isinstance(x, Value)]
         return values + [new for _, new in (*program.writes, *program.number_writes)]
 
+    def _current(self, node: Node) -> Node:
+        """The node with its inputs up to date."""
+        for x in node.inputs:
+            if type(x) is Value and x in self._renamed:
+                inputs = tuple(map(self._now, node.inputs))
+                return Node(node.op, inputs, node.attrs, node.outputs, node.section, node.rule, node.place)
+        return node
+
     def _now(self, x: Any) -> Any:
         return self._renamed.get(x, x) if type(x) is Value else x
 
@@ -80,7 +87,7 @@ class Sweep:
         for out in node.outputs:
             self.makers[out] = node
 
-    def _rename(self, before: Value, now: Any) -> None:
+    def rename(self, before: Value, now: Any) -> None:
         """From here on, `before` is `now`; what is known about the one holds for the other."""
         self._renamed[before] = now
         if isinstance(now, Value) and now.origin == COMPUTED:

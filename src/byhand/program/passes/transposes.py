@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from byhand.program.ir import Node, Program, Value
+from byhand.program.ir import Node, Program
 from byhand.program.passes.sweep import RESULT, Sweep
 from byhand.program.passes.vocabulary import (
-    CLONE, MATMUL, PERMUTE, instead, inverse, is_array, is_elementwise, meaning, permuted_order, spoken,
+    CLONE,
+    PERMUTE,
+    instead,
+    inverse,
+    is_array,
+    is_elementwise,
+    meaning,
+    permuted,
 )  # fmt: skip
-from byhand.program.primitives import PRODUCT
 
 DEPTH = 8  # elementwise ops in a row that a permutation is moved over
 
@@ -17,21 +23,17 @@ Axes = tuple[int, ...]
 
 
 def transposes(program: Program) -> Program:
-    """Move permutations over elementwise ops and into matrix products, where the number of nodes does not grow.
+    """Move permutations over elementwise ops, where the number of nodes does not grow.
 
-    - f(xᵀ)ᵀ is f(x) for elementwise f, of one operand or several.
-    - g(f(x)ᵀ) is g(f(x))ᵀ for elementwise f and g, if then a product, a sum or a view takes it up: the elementwise ops
-      come together.
-    - (xᵀ y)ᵀ is yᵀ x, at the level of ops. The product keeps the order in memory of what it replaces. That is the same
-      sum of the same products; a BLAS is free to round it differently, though OpenBLAS, told to write the result in
-      that order, makes the very same call.
+    f(xᵀ)ᵀ is f(x) for elementwise f, of one operand or several. g(f(x)ᵀ) is g(f(x))ᵀ for elementwise f and g, if then a
+    product, a sum or a view takes it up: the elementwise ops come together.
     """
     return Sweep(program).over(_moved)
 
 
 def _moved(node: Node, sweep: Sweep) -> Any:
     if meaning(node) == PERMUTE:
-        return _cancelled(node, sweep) or _multiplied(node, sweep)
+        return _cancelled(node, sweep)
     return _sunk(node, sweep) if is_elementwise(node) else None
 
 
@@ -56,7 +58,7 @@ def _is_undone(x: Any, axes: Axes, sweep: Sweep, depth: int = DEPTH) -> bool:
         return tuple(maker.attrs["axes"]) == axes
     return (
         _permutes(maker)
-        and len(sweep.readers(x)) == 1
+        and len(sweep.readers(x)) <= 1
         and any(is_array(y) and y.shape != () for y in maker.inputs)
         and all(_is_undone(y, axes, sweep, depth - 1) for y in maker.inputs)
     )
@@ -75,32 +77,26 @@ def _undone(x: Any, axes: Axes, node: Node, sweep: Sweep) -> Any:
     if meaning(maker) == PERMUTE:
         return maker.inputs[0]
     inputs = tuple([_undone(y, axes, node, sweep) for y in maker.inputs])
-    return sweep.emit(node, maker.op, inputs, maker.attrs, _turned(x, inverse(axes)))
-
-
-def _turned(x: Value, axes: Axes) -> Value:
-    """A new value like x with its axes permuted."""
-    return Value(tuple([x.shape[axis] for axis in axes]), x.dtype, permuted_order(x, axes))
+    return sweep.emit(node, maker.op, inputs, maker.attrs, permuted(x, inverse(axes)))
 
 
 def _sunk(node: Node, sweep: Sweep) -> Node | None:
     """An elementwise op at the end of a chain of such, with a permutation in between."""
-    if not _permutes(node) or not _ends(node, sweep):
-        return None
     makers = [sweep.makers.get(x) for x in node.inputs if is_array(x) and x.shape != ()]
     first = makers[0] if makers else None
-    if first is None or any(m is None or meaning(m) != PERMUTE for m in makers):
+    if first is None or meaning(first) != PERMUTE or not (_permutes(node) and _ends(node, sweep)):
         return None
     axes = tuple(first.attrs["axes"])
-    if any(tuple(m.attrs["axes"]) != axes for m in makers if m) or len(axes) != len(node.out.shape):
-        return None
-    if any(len(sweep.readers(m.out)) > 1 for m in makers if m):
-        return None
     behind = sweep.makers.get(first.inputs[0])
-    if behind is None or not is_elementwise(behind):
+    if behind is None or not is_elementwise(behind) or len(axes) != len(node.out.shape):
         return None
+    for maker in makers:
+        if maker is None or meaning(maker) != PERMUTE or tuple(maker.attrs["axes"]) != axes:
+            return None
+        if len(sweep.readers(maker.out)) > 1:
+            return None
     inputs = tuple([_undone(x, axes, node, sweep) for x in node.inputs])
-    inner = sweep.emit(node, node.op, inputs, node.attrs, _turned(node.out, inverse(axes)))
+    inner = sweep.emit(node, node.op, inputs, node.attrs, permuted(node.out, inverse(axes)))
     return instead(node, first.op, [inner], {"axes": axes})
 
 
@@ -108,37 +104,3 @@ def _ends(node: Node, sweep: Sweep) -> bool:
     """Whether no elementwise op reads the result of this one, and nobody outside."""
     readers = sweep.readers(node.out)
     return bool(readers) and not any(reader is RESULT or is_elementwise(reader) for reader in readers)
-
-
-def _multiplied(node: Node, sweep: Sweep) -> Node | None:
-    """The transpose of a product, one factor of which at least is a transpose."""
-    product = sweep.makers.get(node.inputs[0])
-    if product is None or meaning(product) != MATMUL or product.op.kind == PRODUCT or not _swaps(node):
-        return None
-    x, y = product.inputs
-    if min(len(x.shape), len(y.shape)) < 2 or len(sweep.readers(product.out)) > 1:
-        return None
-    sources = [_swapped(factor, sweep) for factor in (y, x)]
-    if sources == [None, None]:
-        return None
-    factors = [_transposed(f, node, sweep) if s is None else s for f, s in zip((y, x), sources, strict=True)]
-    return instead(node, product.op, factors, product.attrs)
-
-
-def _swaps(node: Node) -> bool:
-    """Whether it exchanges the last two axes and no others."""
-    axes, n = tuple(node.attrs["axes"]), len(node.attrs["axes"])
-    return n > 1 and axes == (*range(n - 2), n - 1, n - 2)
-
-
-def _swapped(x: Value, sweep: Sweep) -> Value | None:
-    """What x is the transpose of."""
-    maker = sweep.makers.get(x)
-    return maker.inputs[0] if maker is not None and meaning(maker) == PERMUTE and _swaps(maker) else None
-
-
-def _transposed(x: Value, node: Node, sweep: Sweep) -> Value:
-    """The transpose of x, as a new node."""
-    n = len(x.shape)
-    axes = (*range(n - 2), n - 1, n - 2)
-    return sweep.emit(node, spoken(PERMUTE, node), (x,), {"axes": axes}, _turned(x, axes))

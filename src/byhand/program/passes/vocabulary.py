@@ -86,3 +86,8 @@ def permuted_order(x: Value, axes: Sequence[int]) -> tuple[int, ...]:
     """The order in memory of x with its axes permuted."""
     back = inverse(axes)
     return tuple([back[axis] for axis in x.order])
+
+
+def permuted(x: Value, axes: Sequence[int]) -> Value:
+    """A new value like x with its axes permuted."""
+    return Value(tuple([x.shape[axis] for axis in axes]), x.dtype, permuted_order(x, axes))

@@ -1,0 +1,160 @@
+"""Formulas as Python's own syntax trees: made from values, put into each other, printed.
+
+`ast.unparse` sets the parentheses that precedence asks for and no more, which is why formulas are trees until the end.
+A tree may carry what is known of its value: `shape` and `dtype` of an array, `number` if it is a Python number.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+Tree = ast.expr
+
+
+def name(text: str) -> ast.Name:
+    """A variable."""
+    return ast.Name(text, ast.Load())
+
+
+def parsed(text: str) -> Tree:
+    """A formula's text as a tree."""
+    return ast.parse(text, mode="eval").body
+
+
+def literal(value: Any, inside_index: bool = False) -> Tree:
+    """The tree of a plain value: a number, a text, a tuple, a slice, a dtype, one of None and Ellipsis.
+
+    Raises ValueError for anything else. A `Tree` stands for itself, so that tuples may hold operands.
+    """
+    if isinstance(value, ast.expr):
+        return value
+    if isinstance(value, tuple | list):
+        parts = [literal(part, inside_index) for part in value]
+        return ast.Tuple(parts, ast.Load()) if isinstance(value, tuple) else ast.List(parts, ast.Load())
+    if isinstance(value, slice):
+        bounds = [None if part is None else literal(part) for part in (value.start, value.stop, value.step)]
+        if inside_index:
+            return ast.Slice(*bounds)
+        kept = bounds if bounds[2] is not None else bounds[:2]
+        return ast.Call(name("slice"), [part or ast.Constant(None) for part in kept], [])
+    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+        return dtype_tree(np.dtype(value))
+    if isinstance(value, np.generic):
+        return ast.Call(dtype_tree(value.dtype), [_number(plain_number(value))], [])
+    if isinstance(value, bool | str | None) or value is Ellipsis:
+        return ast.Constant(value)
+    if isinstance(value, int | float):
+        return _number(value)
+    raise ValueError(f"no text stands for {type(value).__name__}")
+
+
+def plain_number(value: Any) -> Any:
+    """A NumPy scalar as the shortest Python number that rounds to it: float32's 0.1 is 0.1."""
+    if value.dtype == np.float32 and math.isfinite(value):
+        return float(str(value))
+    return value.item()
+
+
+def dtype_tree(dtype: np.dtype[Any]) -> Tree:
+    """`np.float32`."""
+    return parsed("bool" if dtype.kind == "b" else f"np.{dtype.name}")
+
+
+def _number(value: Any) -> Tree:
+    if isinstance(value, float) and not math.isfinite(value):
+        tree = parsed("np.nan" if math.isnan(value) else "np.inf")
+    else:
+        tree = ast.Constant(abs(value) if not isinstance(value, bool) else value)
+    negative = not isinstance(value, bool) and (value < 0 or (value == 0 and math.copysign(1, value) < 0))
+    return marked(ast.UnaryOp(ast.USub(), tree) if negative else tree, number=True)
+
+
+def marked(tree: Tree, **facts: Any) -> Tree:
+    """The tree, with what is known of its value."""
+    for key, fact in facts.items():
+        setattr(tree, key, fact)
+    return tree
+
+
+def is_number(tree: ast.AST) -> bool:
+    """Whether it is a Python number, as far as is known."""
+    if isinstance(tree, ast.UnaryOp):
+        return is_number(tree.operand)
+    if isinstance(tree, ast.BinOp):
+        return is_number(tree.left) and is_number(tree.right)
+    plain = isinstance(tree, ast.Constant) and isinstance(tree.value, int | float)
+    return bool(getattr(tree, "number", False)) or plain
+
+
+def is_atom(tree: ast.AST) -> bool:
+    """Whether it may stand more than once in a formula: a name, a number, a transpose of a name."""
+    if isinstance(tree, ast.UnaryOp):
+        return isinstance(tree.operand, ast.Constant)
+    if isinstance(tree, ast.Attribute):
+        return isinstance(tree.value, ast.Name)
+    return isinstance(tree, ast.Name | ast.Constant)
+
+
+class _Substitution(ast.NodeTransformer):
+    def __init__(self, trees: Mapping[str, Any]) -> None:
+        self.trees = trees
+
+    def visit_Name(self, node: ast.Name) -> Any:
+        found = self.trees.get(node.id)
+        return node if found is None or not isinstance(node.ctx, ast.Load) else copy.deepcopy(found)
+
+
+def substituted(tree: Any, trees: Mapping[str, Tree]) -> Any:
+    """A copy of the tree in which these names are replaced by trees."""
+    return _Substitution(trees).visit(copy.deepcopy(tree))
+
+
+def names_in(tree: ast.AST) -> Iterator[str]:
+    """The names that are read or written, as often as they stand there."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield node.id
+
+
+def same(one: ast.AST, other: ast.AST) -> bool:
+    """Whether both print alike."""
+    return ast.dump(one) == ast.dump(other)
+
+
+class _Tight(ast.NodeTransformer):
+    """Powers without spaces, x**2, where both sides are simple: as formatters set them."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Pow) and _simple(node.left) and _simple(node.right):
+            return marked(name(f"{ast.unparse(node.left)}**{ast.unparse(node.right)}"), tight=True)
+        if isinstance(node.op, ast.Pow) and getattr(node.left, "tight", False):
+            node.left = name(f"({ast.unparse(node.left)})")
+        return node
+
+    def _kept(self, node: Any) -> Any:
+        """Below a dot or an index the power needs its parentheses."""
+        inner = node.value if isinstance(node, ast.Attribute | ast.Subscript) else None
+        self.generic_visit(node)
+        if inner is not None and getattr(node.value, "tight", False):
+            node.value = inner
+        return node
+
+    visit_Attribute = visit_Subscript = _kept
+
+
+def _simple(tree: ast.AST) -> bool:
+    if isinstance(tree, ast.UnaryOp):
+        return isinstance(tree.operand, ast.Constant)
+    return isinstance(tree, ast.Name | ast.Constant | ast.Attribute) and not getattr(tree, "tight", False)
+
+
+def text(tree: ast.AST) -> str:
+    """A formula or a statement as Python text."""
+    return ast.unparse(ast.fix_missing_locations(_Tight().visit(copy.deepcopy(tree))))

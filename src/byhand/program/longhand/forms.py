@@ -1,0 +1,98 @@
+"""The ops that are not printed as their kernels stand, because tricks for speed would hide the mathematics.
+
+The table is small on purpose: it is a second text beside the kernel, and only the law that longhand equals eager holds
+the two together. A form is lines in terms of the kernel's parameters: `name = formula`, and one formula for each output.
+Called by `reading`.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from byhand.core.op import OPS
+from byhand.program.ir import Node, Value
+from byhand.program.longhand.expression import Tree, literal, marked, name, parsed, substituted
+
+Form = tuple[list[ast.stmt], list[Tree]]
+
+_SOFTMAX = (
+    "shifted = x - x.max(axis=1, keepdims=True)",
+    "log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))",
+)
+
+LINES: dict[str, Sequence[str]] = {
+    # one column a row and sums over rows first, for speed; the courses' log-softmax says the same
+    "cross_entropy_mean": (*_SOFTMAX, "-log_p[np.arange(N), target].mean()", "np.exp(log_p)"),
+    "cross_entropy": (*_SOFTMAX, "-log_p[np.arange(N), target]", "np.exp(log_p)"),
+    "less_one_hot": ("onehot = target[:, None] == np.arange(C)", "p - onehot"),
+    # a product with a vector of ones where there are many rows
+    "column_sums": ("x.sum(axis=0)",),
+    # one temporary less
+    "tanh_slope": ("u * (1 - y**2)",),
+    # y may be a formula that should not stand there twice
+    "square": ("x**2",),
+    "mean": ("x.mean(axis=axis, keepdims=keepdims)",),
+}
+
+
+def form(node: Node, parameters: Sequence[str]) -> Form | None:
+    """The form of a node, if its op has one."""
+    if node.op.name in WRITTEN:
+        return WRITTEN[node.op.name](node)
+    lines = LINES.get(node.op.name)
+    first = node.inputs[0] if node.inputs else None
+    if lines is None or not isinstance(first, Value) or first.dtype is None:
+        return None
+    if node.op.name == "mean" and not _is_mean(node):
+        return None
+    facts: dict[str, Any] = {**node.attrs}
+    if len(first.shape) == 2:
+        facts |= {"N": first.shape[0], "C": first.shape[1]}
+    trees = {key: literal(fact) for key, fact in facts.items()}
+    trees |= {p: _known(p, x) for p, x in zip(parameters, node.inputs, strict=True) if isinstance(x, Value)}
+    parts = [substituted(part, trees) for line in lines for part in ast.parse(line).body]
+    results = [part.value for part in parts if isinstance(part, ast.Expr)]
+    return [part for part in parts if isinstance(part, ast.Assign)], results
+
+
+def _known(parameter: str, value: Value) -> Tree:
+    return marked(name(parameter), shape=value.shape, dtype=value.dtype)
+
+
+def _is_mean(node: Node) -> bool:
+    (x,) = node.values
+    count = math.prod(x.shape[axis] for axis in node.attrs["axis"])
+    return bool(x.dtype is not None and x.dtype.kind == "f" and count == node.attrs["size"])
+
+
+def _view_written(node: Node) -> Form:
+    """x with y written to where a view op looks: `out[:, 2:5] = y`."""
+    x, _ = node.inputs
+    seen = _seen(node.attrs["view"], node.attrs["attrs"], x)
+    target: Any = seen if isinstance(seen, ast.Subscript) else ast.Subscript(seen, ast.Constant(...))
+    target.ctx = ast.Store()
+    copied = ast.Assign([ast.Name("out", ast.Store())], parsed("np.array(x)"))
+    return [copied, ast.Assign([target], name("y"))], [name("out")]
+
+
+def _seen(view: str, attrs: dict[str, Any], x: Value) -> Tree:
+    """The view of `out` as a formula."""
+    from byhand.program.longhand.source import statements
+    from byhand.program.longhand.static import Settling, StandIn
+
+    kernel = OPS[view].kernel
+    (operand,) = OPS[view].operands
+    looks = ast.parse(ast.unparse(statements(kernel)[0])).body[0]
+    assert isinstance(looks, ast.Return | ast.Assign) and looks.value is not None
+    tree: Tree = Settling({operand: StandIn("out", x), **attrs}, kernel.__globals__).visit(looks.value)
+    return tree
+
+
+WRITTEN: dict[str, Callable[[Node], Form]] = {"view_written": _view_written}
+
+_ = np
