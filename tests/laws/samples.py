@@ -13,11 +13,11 @@ SAMPLES: list[Sample] = [
     for sample in samples
 ]
 
-# No gradient passes through these: their results are booleans, indices or whole steps.
+# No gradient passes through these: their results are booleans, indices or lengths of gradients.
 NOT_DIFFERENTIABLE = {
     "all", "any", "argmax", "argmin", "argsort", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "eq", "floor_divide", "ge", "gt", "isclose", "isfinite", "isin", "isinf",
     "isnan",
     "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "one_hot_of", "out_of_range",
-    "within",
+    "sum_of_squares", "within",
 }  # fmt: skip

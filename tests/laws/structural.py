@@ -180,6 +180,7 @@ PRODUCTS = [
         sample(linalg.linear, x, MATRIX, Y, reference=lambda x, w, b: np.einsum("...j,kj->...k", x, w) + b)
         for x in (spread(2, 4), CUBE, spread(4))
     ],
+    sample(linalg.sum_of_squares, MATRIX, reference=lambda x: math.fsum(v * v for v in x.ravel().tolist())),
     sample(linalg.contracted, MATRIX, terms=("ij",), result="ji", reference=lambda x, **_: np.array(x.T.tolist())),
     sample(linalg.contracted, X, MATRIX, terms=("ij", "jk"), result="ki", reference=lambda x, y, **_: (x @ y).T),
     sample(linalg.contracted, CUBE, X, Y, terms=("ijk", "ij", "j"), result="i", reference=lambda x, y, z,

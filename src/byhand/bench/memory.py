@@ -6,6 +6,7 @@ steady state: parameters, gradients, optimiser state and everything in between, 
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -17,7 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from byhand.bench.networks import NETWORKS, by_hand_step, has_pytorch, library_step, made_up_batch, whole_package
+from byhand.bench.networks import (
+    NETWORKS,
+    by_hand_step,
+    compiled_step,
+    has_pytorch,
+    library_step,
+    made_up_batch,
+    whole_package,
+)
 from byhand.bench.tables import NO_PYTORCH, Row, Table, size
 from byhand.core.errors import ByhandError
 
@@ -50,7 +59,7 @@ def measure(rounds: int, quick: bool) -> Table:
 
 
 def weigh(contender: str, network: str) -> int:
-    """`peak` of one contender ("byhand", "by hand" or "torch"), measured in a fresh process."""
+    """`peak` of one contender, measured in a fresh process: "byhand" (eager), "planned", "by hand" or "torch"."""
     code = f"from byhand.bench.memory import peak; print(peak({contender!r}, {network!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -66,9 +75,13 @@ def peak(contender: str, name: str) -> int:
         return _peak_of_pytorch(network)
     whole_package("byhand")  # before tracing starts: what it holds is no array of the step
     tracemalloc.start()
-    step = by_hand_step(network) if contender == "by hand" else library_step(contender, network)
+    if contender == "planned":
+        step = compiled_step(network, contender)
+    else:
+        step = by_hand_step(network) if contender == "by hand" else library_step(contender, network)
     for _ in range(STEPS - 1):
         step()
+    gc.collect()  # what compiling has left behind is no part of a step
     batch = sum(array.nbytes for array in made_up_batch(network))
     return trace(step) - batch
 

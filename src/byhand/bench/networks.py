@@ -117,8 +117,13 @@ NETWORKS = (
 
 
 def has_pytorch() -> bool:
-    """Whether PyTorch can be imported here (it is not imported to find out)."""
-    return find_spec("torch") is not None
+    """Whether PyTorch can be imported here."""
+    return is_installed("torch")
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package can be imported here (it is not imported to find out)."""
+    return find_spec(package) is not None
 
 
 def initial_weights(network: Network, dtype: DTypeLike = np.float32) -> list[Floats]:
@@ -150,7 +155,7 @@ def train_step(model: Any, loss_function: Any, optimizer: Any, x: Any, labels: A
 
 
 def training(name: str, network: Network, dtype: DTypeLike = np.float32) -> tuple[tuple[Any, Any, Any], list[Any]]:
-    """What `train_step` needs, in the package called `name` ("byhand" or "torch"): model, loss and optimiser; x and labels."""
+    """What `train_step` takes, in the package called `name`, "byhand" or "torch": the first three, and the batch."""
     package = whole_package(name)
     model, loss_function, optimizer = build(package, network)
     if np.dtype(dtype) == np.float64:

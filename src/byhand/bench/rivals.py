@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
-
-import numpy as np
 
 from byhand.bench.networks import Network, Step, initial_weights, made_up_batch, training
 
@@ -76,7 +74,7 @@ def jitted_by_jax(network: Network) -> Step:
     return run
 
 
-@lru_cache(maxsize=None)
+@cache
 def _jitted(network: Network) -> Callable[..., Any]:
     """Compiled once for each network."""
     jax: Any = import_module("jax")

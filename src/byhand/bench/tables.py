@@ -32,11 +32,15 @@ class Row:
 
 @dataclass
 class Table:
-    """A section of the benchmark: a title, rows, and the footnotes that say exactly what was measured."""
+    """A section of the benchmark: a title, rows, and the footnotes that say exactly what was measured.
+
+    `details` is for the JSON file alone.
+    """
 
     title: str
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The table as JSON can hold it."""

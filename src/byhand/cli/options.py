@@ -57,6 +57,10 @@ Patience = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="Of weights, order and dropout.", rich_help_panel=TRAINING)]
 Threads = Annotated[int | None, typer.Option(min=1, help="Of matrix products; 1 by default.", rich_help_panel=TRAINING)]
+Dialect = Annotated[
+    str | None,
+    typer.Option(help="What a step is compiled to: loops, planned or longhand; or eager.", rich_help_panel=TRAINING),
+]
 
 ValidFraction = Annotated[float | None, typer.Option(help="Share kept for validation.", rich_help_panel=DATA)]
 TestFraction = Annotated[

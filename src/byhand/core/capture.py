@@ -65,8 +65,8 @@ def insist(wrong: Any, complain: Callable[..., Exception], *operands: Any) -> No
 def rare(condition: Any) -> bool:
     """Whether a condition, computed as for `insist`, holds, where it hardly ever does.
 
-    Where it does not, a captured step takes that for granted, and is captured anew when it does hold. What is done where
-    it holds must also be right where it does not.
+    Where it does not, a captured step takes that for granted, and is captured anew when it does. What is done where it
+    holds must also be right where it does not.
     """
     watcher = None if slot.tracer is None else tracer()
     return bool(condition) if watcher is None else not watcher.takes_for_granted(condition)

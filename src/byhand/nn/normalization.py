@@ -79,10 +79,9 @@ class BatchNorm1d(Module):
             return F.batch_norm(input, mean, var, self.weight, self.bias, mean is None, 0.0, self.eps)
         if not self.track_running_stats or count is None:
             return F.batch_norm(input, None, None, self.weight, self.bias, True, 0.0, self.eps)
-        if momentum is None:
-            momentum = 1 / (int(count.array) + 1)
-        out = F.batch_norm(input, mean, var, self.weight, self.bias, True, momentum, self.eps)
-        count.array += 1
+        average = 1 / (count + 1) if momentum is None else momentum
+        out = F.batch_norm(input, mean, var, self.weight, self.bias, True, average, self.eps)
+        count.add_(1)
         return out
 
     def _check(self, shape: tuple[int, ...]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from byhand.core.errors import ShapeError, UsageError
-from byhand.core.op import CONTRACT, derive, op
+from byhand.core.op import CONTRACT, OTHER, derive, op
 from byhand.core.variable import Array, Variable
 from byhand.ops import elementwise as e
 from byhand.ops.axes import count, one
@@ -182,6 +182,17 @@ def baddbmm(x: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float =
     """beta · x + alpha · batch1 @ batch2, for batches of matrices."""
     product = bmm(batch1, batch2)
     return (x if beta == 1 else beta * x) + (product if alpha == 1 else alpha * product)
+
+
+@op(OTHER)
+def sum_of_squares(x: Array) -> Any:
+    """Σ x² as a float64: by the BLAS in the dtype of x, and anew in float64 if that overflows"""
+    flat = x.ravel(order="K")
+    total = np.float64(np.vdot(flat, flat))
+    if np.isinf(total) and x.dtype != np.float64:
+        wide = flat.astype(np.float64)
+        total = np.vdot(wide, wide)
+    return total
 
 
 # einsum

@@ -17,9 +17,16 @@ from byhand.ops.axes import Axes
 from byhand.ops.reduce import mean_over
 
 
-def statistics(x: Array, axes: Axes, eps: float) -> tuple[Array, Array, Array]:
-    """The mean, the variance (divided by n) and 1 / √(variance + ε) over the axes, which stay with size 1."""
+def statistics(x: Any, axes: Axes, eps: float) -> tuple[Any, Any, Any]:
+    """The mean, the variance (divided by n) and 1 / √(variance + ε) over the axes, which stay with size 1.
+
+    Of a tensor by ops, when a step is captured; of an array with one temporary less.
+    """
     size = math.prod([x.shape[i] for i in axes])
+    if not isinstance(x, np.ndarray):
+        center = mean_over(x, axis=axes, keepdims=True, size=size)
+        variance = mean_over(e.square(x - center), axis=axes, keepdims=True, size=size)
+        return center, variance, 1 / e.sqrt(variance + eps)
     center = np.add.reduce(x, axes, keepdims=True) / size
     away = x - center
     away *= away

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from byhand.core.capture import UnforeseenError
 from byhand.core.mutation import touch_all
 from byhand.core.recorder import wrap
 from byhand.core.tape import mode
@@ -51,7 +52,7 @@ class _Text:
         self.lines: list[str] = []
         self.names: dict[str, Any] = {
             "MISS": MISS, "mode": mode, "wrap": wrap, "laid_out": laid_out, "touch_all": touch_all,
-            "unflatten": unflatten, "copyto": np.copyto,
+            "unflatten": unflatten, "copyto": np.copyto, "UnforeseenError": UnforeseenError,
         }  # fmt: skip
         self.arguments: list[str] = []
 
@@ -107,20 +108,20 @@ class _Text:
         """The tensors must look at the arrays that the program is bound to; frozen ones must have stayed so."""
         tests = [f"{self.name(owner)}.array is {self.name(array)}" for owner, array in self.entry.states]
         tests += [f"{self.name(optimizer)}.state is {self.name(state)}" for optimizer, state in self.entry.optimizers]
-        tests += [f"{self.name(x)}.node is {'' if x.node is None else 'not '}None" for x in self.entry.tensors]
+        tests += [f"{self.name(x)}.node is {'not ' if tracked else ''}None" for x, tracked in self.entry.tensors]
         for i in range(0, len(tests), 8):
             self.require(" and ".join(tests[i : i + 8]))
 
     def check_gradients(self) -> None:
         """Gradients that the step adds to must be there, and those it makes anew must not."""
         plan = self.entry.plan
-        for x in plan.empty:
-            self.require(f"{self.name(x)}.grad is None")
+        for target in plan.empty:
+            self.require(f"{self._target(target)}.grad is None")
         for place, (index, owner, value) in enumerate(plan.places):
             if owner is None:
                 self.arguments.append(f"a{index}")
                 continue
-            self.lines.append(f"g{place} = {self.name(owner)}.grad")
+            self.lines.append(f"g{place} = {self._target(owner)}.grad")
             self.require(f"g{place} is not None and g{place}.array.dtype == {self.name(value.dtype)}")
             self.lines.append(f"g{place} = g{place}.array")
             self.lines.append(f"if g{place}.strides != {strides(value)}: g{place} = laid_out(g{place}, {value.order})")
@@ -146,15 +147,21 @@ class _Text:
     def run(self) -> None:
         """The run itself, then what it leaves behind."""
         plan = self.entry.plan
-        self.lines.append(f"out = {self.name(self.entry.run_program)}({', '.join(self.arguments)})")
+        run = f"out = {self.name(self.entry.run_program)}({', '.join(self.arguments)})"
+        if any(node.attrs.get("complain") is UnforeseenError for node in self.entry.program.nodes):
+            self.lines += ["try:", f"    {run}", "except UnforeseenError: return MISS"]
+        else:
+            self.lines.append(run)
         if self.entry.stamps:
             self.lines.append(f"touch_all({self.name(self.entry.stamps)})")
         for position, source in enumerate(self.entry.number_writes, len(self.entry.program.outputs)):
             for container in source.containers:
                 self.lines.append(f"{self.name(container)}[{source.key!r}] = out[{position}]")
         for target, position in plan.gradients:
-            x = f"x{target}" if isinstance(target, int) else self.name(target)
-            self.lines.append(f"{x}.grad = {'None' if position is None else f'wrap(out[{position}])'}")
+            made = "None" if position is None else f"wrap(out[{position}])"
+            self.lines.append(f"{self._target(target)}.grad = {made}")
+        for x, wanted in plan.switched:
+            self.lines.append(f"{self.name(x)}.requires_grad_({wanted})")
         for index, position in plan.changed:
             array = f"x{index}.array" if plan.tensors[index] else f"x{index}"
             self.lines.append(f"copyto({array}, out[{position}])")
@@ -165,9 +172,14 @@ class _Text:
             listed = "".join(f"{result}, " for result in results)
             self.lines.append(f"return unflatten({self.name(plan.structure)}, iter(({listed})))")
 
+    def _target(self, target: Any) -> str:
+        return f"x{target}" if isinstance(target, int) else self.name(target)
+
     def _result(self, kind: Any, what: Any) -> str:
         if kind is None:
             return self.name(what)
+        if kind == "given":
+            return f"x{what}"
         return f"wrap(out[{what}])" if kind is Variable else f"out[{what}]"
 
 

@@ -21,11 +21,15 @@ from byhand.program.call import MISS, written_out
 from byhand.program.dialects import Executable, executable
 from byhand.program.ir import ARGUMENT, Program, Value
 from byhand.program.number import Number, current
+from byhand.program.outside import overlapping
 from byhand.program.passes import optimise
+from byhand.program.streams import Streams
 from byhand.program.surroundings import Surroundings
 from byhand.program.traced_array import TracedArray, plain
 from byhand.program.tracer import Tracer, capturing
 from byhand.program.tree import flatten, unflatten
+
+GIVEN = "given"
 
 
 class Entry:
@@ -36,7 +40,7 @@ class Entry:
     executable   the program in the dialect that runs
     call         runs it on flattened arguments, or returns MISS if it does not hold
     states       (tensor, the array it must look at)
-    tensors      those whose asking for a gradient, or not, is part of the program
+    tensors      those whose asking for a gradient, or not, is part of the program, with what it is before the step
     provisional  whether it held for one step only, since an optimiser made its state in it
     """
 
@@ -47,7 +51,8 @@ class Entry:
         self.executable: Executable = executable(self.program, compiled.dialect, compiled.without)
         states = self.program.states
         self.states = [(tracer.owners[v], v.data) for v in states if tracer.owners[v] is not None]
-        self.tensors = [x for _, x in compiled.surroundings.tensors.values()]
+        met = tracer.outside
+        self.tensors = [(x, met.tracked[key]) for key, x in met.tensors.items() if key >= 0]
         self.run_program = self.executable.bind([v.data for v in states])
         self.sources, self.guards = tracer.sources, tracer.guards
         self.optimizers = [(optimizer, optimizer.state) for optimizer in tracer.optimizers]
@@ -65,12 +70,17 @@ class Entry:
 class Plan:
     """Where arguments come from and where results go.
 
-    places     for each argument of the program: (index of the leaf, None, …) or (…, the tensor whose gradient it is, …)
-    results    for each leaf of the result its kind and its position among the outputs, or None and a constant
-    gradients  (a tensor, or the index of an argument; the position of its new gradient, None for no gradient)
-    empty      tensors that must not have a gradient beforehand
+    A target is a tensor, or the index of an argument among the leaves of all arguments.
+
+    places     for each argument of the program: (index of the leaf, None, …), or (−1, the target whose gradient it
+               is, …)
+    results    for each leaf of the result its kind and its position among the outputs; or `GIVEN` and the index of an
+               argument; or None and a constant
+    gradients  (target, the position of its new gradient, None for no gradient)
+    empty      targets that must not have a gradient beforehand
     changed    (index of an argument that is written in place, position of its new value)
     tensors    for each leaf of the arguments whether it is a tensor
+    switched   tensors that ask for a gradient from now on, or no longer
     """
 
     def __init__(self) -> None:
@@ -78,28 +88,35 @@ class Plan:
         self.structure: Any = None
         self.results: list[tuple[Any, Any]] = []
         self.gradients: list[tuple[Any, int | None]] = []
-        self.empty: list[Variable] = []
+        self.empty: list[Any] = []
         self.changed: list[tuple[int, int]] = []
         self.tensors: list[bool] = []
+        self.switched: list[tuple[Variable, bool]] = []
 
 
 def capture(compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, Any]:
     """Run the function once, write it down, and make an entry of that; what it did is undone if that is impossible."""
     surroundings: Surroundings = compiled.surroundings
     tracer = Tracer(getattr(compiled.function, "__name__", "step"))
-    variables = _known(tracer, surroundings)
+    streams = Streams(surroundings.generators)
     leaves, structure = flatten((args, kwargs))
+    grads = [(x, x.grad) for x in leaves if isinstance(x, Variable) and x.is_leaf]  # type: ignore[attr-defined]
     proxies = _proxies(tracer, compiled.function, args, kwargs, leaves)
-    entry_grads = {key: x.grad for key, x in variables.items()}
-    grads = [(x, x.grad) for x in (*variables.values(), *leaves) if isinstance(x, Variable) and x.is_leaf]
-    variables |= {-1 - i: p for i, p in enumerate(proxies) if isinstance(p, Variable)}
     new_args, new_kwargs = unflatten(structure, iter(proxies))
     try:
+        for name, x in surroundings.tensors.values():
+            tracer.meet(x, name)
+        for name, array in surroundings.arrays:
+            tracer.know(array, name)
         with capturing(tracer):
             result = compiled.function(*new_args, **new_kwargs)
-            plan = _plan(tracer, variables, entry_grads, result, compiled.keep_grads)
+            surroundings.check_unchanged()
+            streams.check()
+            plan = _plan(tracer, result, proxies, compiled.keep_grads)
+        tracer.outside.give_back()
+        plan.tensors = [isinstance(leaf, Variable) for leaf in leaves]
         result = _returned(result, proxies, leaves)
-        _clean(plan, variables, leaves)
+        _clean(plan, tracer.outside.tensors, leaves)
         for proxy in proxies:
             if isinstance(proxy, Variable):
                 proxy.array = plain(proxy.array)
@@ -114,27 +131,18 @@ def capture(compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tup
         return entry, result
     except BaseException:
         _undo(tracer, grads)
+        tracer.forget_states()
+        surroundings.put_back()
+        streams.put_back()
         raise
 
 
-def _undo(tracer: Tracer, grads: list[tuple[Variable, Any]]) -> None:
+def _undo(tracer: Tracer, grads: list[tuple[Any, Any]]) -> None:
     """As if the step had not run."""
     tracer.roll_back()
+    tracer.outside.undo()
     for x, grad in grads:
         x.grad = grad
-
-
-def _known(tracer: Tracer, surroundings: Surroundings) -> dict[int, Variable]:
-    """Tell the tracer what lives outside."""
-    variables: dict[int, Variable] = {}
-    for name, x in surroundings.tensors.values():
-        tracer.know(x.array, name, x)
-        variables[id(x)] = x
-        if x.grad is not None:
-            tracer.know(x.grad.array, f"{name}.grad", x, ARGUMENT)
-    for name, array in surroundings.arrays:
-        tracer.know(array, name)
-    return variables
 
 
 def _proxies(
@@ -150,12 +158,24 @@ def _proxies(
                     f"the argument {name} was computed by recorded operations, and gradients cannot leave a compiled "
                     "function through its arguments; pass a detach()ed tensor"
                 )
-            proxy = wrap(tracer.give(_dense(leaf.array), name, i))
-            made.append(proxy.requires_grad_() if leaf.node is not None else proxy)
+            made.append(_proxy(tracer, leaf, name, i))
         elif isinstance(leaf, np.ndarray):
             made.append(tracer.give(_dense(leaf), name, i))
         else:
             made.append(tracer.number(leaf, name, [], i) if type(leaf) is float else leaf)
+    return made
+
+
+def _proxy(tracer: Tracer, leaf: Any, name: str, i: int) -> Variable:
+    """The tensor that stands in for argument i."""
+    made = wrap(tracer.give(_dense(leaf.array), name, i))
+    if leaf.node is not None:
+        made.requires_grad_()
+        if leaf.grad is not None:
+            made.grad = wrap(leaf.grad.array)
+            tracer.know(leaf.grad.array, f"{name}.grad", (i,), ARGUMENT)
+    tracer.outside.take(made, -1 - i)
+    tracer.became_leaf(made)
     return made
 
 
@@ -177,24 +197,27 @@ def _argument_names(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     return found
 
 
-def _plan(
-    tracer: Tracer, variables: dict[int, Variable], entry_grads: dict[int, Any], result: Any, keep_grads: bool
-) -> Plan:
+def _plan(tracer: Tracer, result: Any, proxies: list[Any], keep_grads: bool) -> Plan:
     """Write effects and results into the program."""
-    program, plan = tracer.program, Plan()
-    cells = {id(cell.array): cell for cell in list(tracer.cells.values())}
+    program, plan, tensors = tracer.program, Plan(), tracer.outside.tensors
     for state in program.states:
-        cell = cells[id(state.data)]
+        cell = tracer.cells[id(state.data)]
         if cell.value is not state:
             program.writes.append((state, cell.value))
+    _refuse_overlaps(program)
+    program.number_writes = [(s.number.value, s.written.value) for s in tracer.sources if s.written is not None]
     leaves, plan.structure = flatten(result)
-    plan.results = [_result_of(tracer, leaf) for leaf in leaves]
-    plan.empty = [x for x in variables.values() if x.node in tracer.found_empty]
-    for key, x in variables.items():
-        _gradient(tracer, plan, key, x, entry_grads.get(key), keep_grads)
+    plan.results = [_result_of(tracer, leaf, proxies) for leaf in leaves]
+    plan.empty = [_target(key, x) for key, x in tensors.items() if id(x) in tracer.found_empty]
+    plan.switched = tracer.outside.switched()
+    for key, x in tensors.items():
+        _gradient(tracer, plan, key, x, keep_grads)
     for value in program.arguments:
         owner = tracer.owners[value]
-        plan.places.append((owner, None, value) if isinstance(owner, int) else (-1, owner, value))
+        if isinstance(owner, int):
+            plan.places.append((owner, None, value))
+        else:
+            plan.places.append((-1, owner[0] if isinstance(owner, tuple) else owner, value))
         cell = tracer.argument_cells.get(value)
         if cell is not None and cell.value is not value:
             program.outputs.append(tracer.read(cell))
@@ -202,29 +225,45 @@ def _plan(
     return plan
 
 
-def _result_of(tracer: Tracer, leaf: Any) -> tuple[Any, Any]:
+def _target(key: int, x: Variable) -> Any:
+    return -1 - key if key < 0 else x
+
+
+def _refuse_overlaps(program: Program) -> None:
+    written = {id(state.data) for state, _ in program.writes}
+    found = overlapping([state.data for state in program.states], lambda array: id(array) in written)
+    if found is not None:
+        raise CaptureError(
+            f"the step changes a tensor of shape {found.shape} that shares memory with another tensor from outside; "
+            "make the view inside of the step, or use a clone()"
+        )
+
+
+def _result_of(tracer: Tracer, leaf: Any, proxies: list[Any]) -> tuple[Any, Any]:
+    for i, proxy in enumerate(proxies):
+        if leaf is proxy and isinstance(leaf, Variable | np.ndarray):
+            return GIVEN, i
     array = leaf.array if isinstance(leaf, Variable) else leaf
-    if isinstance(array, np.ndarray | Number):
+    if isinstance(array, np.ndarray | Number) and not (isinstance(leaf, Variable) and leaf in tracer.outside):
         tracer.program.outputs.append(tracer.operand(array))
         return Variable if isinstance(leaf, Variable) else np.ndarray, len(tracer.program.outputs) - 1
     return None, leaf
 
 
-def _gradient(tracer: Tracer, plan: Plan, key: int, x: Variable, before: Any, keep_grads: bool) -> None:
+def _gradient(tracer: Tracer, plan: Plan, key: int, x: Any, keep_grads: bool) -> None:
     """What becomes of the gradient of a leaf."""
-    if x.node is None or x.node.op is not None:
+    if x.node is not None and x.node.op is not None:
         return
-    target: Any = -1 - key if key < 0 else x
-    after = x.grad
+    target, after = _target(key, x), x.grad
     if after is None:
-        if x.node in tracer.cleared:
+        if id(x) in tracer.cleared:
             plan.gradients.append((target, None))
         return
     value = tracer.operand(after.array)
     if value.origin == ARGUMENT:  # as it was
         return
     added_to = any(owner is x and given.origin == ARGUMENT for given, owner in tracer.owners.items())
-    used = id(x) in tracer.stepped and x.node in tracer.cleared and not added_to
+    used = id(x) in tracer.stepped and id(x) in tracer.cleared and not added_to
     if used and not keep_grads:
         plan.gradients.append((target, None))
         return
@@ -240,18 +279,21 @@ def _returned(result: Any, proxies: list[Any], leaves: tuple[Any, ...]) -> Any:
     for leaf in found:
         if id(leaf) in own:
             made.append(own[id(leaf)])
-        elif isinstance(leaf, Variable):
+        elif isinstance(leaf, Variable) and type(leaf.array) is TracedArray:
             made.append(wrap(np.array(plain(leaf.array), order="K")))
         else:
             made.append(current(plain(leaf)))
     return unflatten(structure, iter(made))
 
 
-def _clean(plan: Plan, variables: dict[int, Variable], leaves: tuple[Any, ...]) -> None:
+def _clean(plan: Plan, tensors: dict[int, Any], leaves: tuple[Any, ...]) -> None:
     """Gradients after the captured call, as after later ones."""
-    for key, x in variables.items():
+    for key, x in tensors.items():
         if x.grad is not None:
-            x.grad.array = plain(x.grad.array)
+            if x.grad.node is None:
+                x.grad.array = plain(x.grad.array)
+            else:  # of backward(create_graph=True)
+                x.grad = wrap(plain(x.grad.array))
             if key < 0 and isinstance(leaves[-1 - key], Variable):
                 leaves[-1 - key].grad = x.grad
     for target, position in plan.gradients:
@@ -264,7 +306,9 @@ def _release(tracer: Tracer) -> None:
     watched = [weakref.ref(c.array) for c in tracer.cells.values() if type(c.array) is TracedArray]
     tracer.cells.clear()
     tracer.argument_cells.clear()
+    tracer.known.clear()
     tracer.fresh.clear()
+    tracer.alive.clear()
     for optimizer in tracer.optimizers:  # state that was made in the step
         for state in optimizer.state.values():
             for x in state.values():

@@ -19,7 +19,7 @@ from byhand.program.tiling import Tile, tiles
 
 ARENA, FRESH, ALIAS = "arena", "fresh", "alias"
 
-Scratch = Callable[[Node], Sequence[Value]]
+Scratch = Callable[[Node, Layouts], Sequence[Value]]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Plan:
     buffers: int
 
 
-def plan(program: Program, scratch: Scratch = lambda node: ()) -> Plan:
+def plan(program: Program, scratch: Scratch = lambda node, lies: ()) -> Plan:
     """Find a home for every value; the program is scheduled."""
     return _Planner(program, scratch).plan()
 
@@ -92,7 +92,7 @@ class _Planner:
     def __init__(self, program: Program, scratch: Scratch) -> None:
         self.program, self.lies = program, layouts(program)
         self.tiles = tiles(program, self.lies)
-        self.scratch = {node: found for node in program.nodes if (found := scratch(node))}
+        self.scratch = {node: found for node in program.nodes if (found := scratch(node, self.lies))}
         self.end = len(program.nodes)
         self.checked = max([place for place, node in enumerate(program.nodes) if node.op is CHECK], default=-1)
         self.tile_at = {place: tile for tile in self.tiles for place in range(tile.start, tile.stop)}
@@ -129,6 +129,8 @@ class _Planner:
                         self._settle(out, node, place)
             for value in self.scratch.get(node, ()):
                 self.buffer[value] = self._made(value, place, place in self.tile_at)
+                if place in self.tile_at:
+                    self.tile_at[place].axes[value] = self.tile_at[place].axes[node.out]
         buffers = list({id(buffer): buffer for buffer in self.buffer.values()}.values())
         arena_bytes = pack(buffers)
         return Plan(
@@ -148,7 +150,7 @@ class _Planner:
         for x in node.values:
             if x in self.lies and self.lies[x].alike(self.lies[value]) and self._dies(x, place):
                 before = self.lies[x].root
-                if before not in self.fresh and before not in self.inner and self._live_in(before, state):
+                if before not in self.fresh and self._live_in(before, state):
                     break
         return True
 

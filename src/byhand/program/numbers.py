@@ -55,6 +55,7 @@ class Numbers:
         self.stepped: set[int] = set()
         self.optimizers: list[Any] = []
         self.counted: list[tuple[Any, str, Plain]] = []  # what step counts were
+        self.had: dict[int, tuple[Any, dict[Any, set[str]]]] = {}  # the state that optimisers had before the step
         self._computed: dict[str, Number] = {}
 
     def number(self, value: Plain, name: str, containers: list[Any], key: Any, index: int | None = None) -> Number:
@@ -95,6 +96,7 @@ class Numbers:
     def stepping(self, optimizer: Any) -> Iterator[None]:
         """While an optimiser takes its step: its numbers are those of the program."""
         section, self.section = self.section, UPDATE
+        self.had.setdefault(id(optimizer), (optimizer, {p: set(state) for p, state in optimizer.state.items()}))
         optimizer.prepare()
         self.optimizers.append(optimizer)
         restore: list[tuple[Any, Any, Any]] = []
@@ -151,6 +153,15 @@ class Numbers:
             counts.append((self.sources[-1], value))
         return counts
 
+    def forget_states(self) -> None:
+        """Take away the state that optimisers made in the step."""
+        for optimizer, had in self.had.values():
+            for p, state in list(optimizer.state.items()):
+                for key in set(state) - had.get(p, set()):
+                    del state[key]
+                if p not in had:
+                    del optimizer.state[p]
+
     def _settle(self, optimizer: Any, counts: list[tuple[Source, Plain]], keys: dict[int, set[str]]) -> None:
         """Put plain numbers back, and note what they have become."""
         for source, _ in counts:
@@ -159,7 +170,6 @@ class Numbers:
                 self.provisional = True  # parameters that were alike are no longer
             if isinstance(final, Number) and final is not source.number:
                 source.written = final
-                self.program.number_writes.append((source.number.value, final.value))
             for container in source.containers:
                 container[source.key] = current(container[source.key])
         for group in optimizer.param_groups:

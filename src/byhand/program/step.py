@@ -188,8 +188,8 @@ def compile(
     (5.0, 1.0)
     """
     if function is None:
-        options = {"dialect": dialect, "fallback": fallback, "keep_grads": keep_grads, "without": without}
-        options["replay"] = replay
+        options: dict[str, Any] = {"dialect": dialect, "fallback": fallback, "keep_grads": keep_grads}
+        options |= {"without": without, "replay": replay}
         return functools.partial(compile, **options)
     chosen = dialect or default_dialect()
     if chosen not in DIALECTS:

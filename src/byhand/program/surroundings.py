@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from byhand.core.errors import CaptureError
 from byhand.core.variable import Variable
 
 DEPTH = 4  # of containers and objects in each other
@@ -26,7 +27,9 @@ class Surroundings:
     arrays      name and NumPy array
     modules     all modules, the inner ones too
     optimizers  all optimisers
-    numbers     (namespace, name, value) of plain numbers that functions name: they are part of the signature
+    numbers     (namespace, name, value) of plain numbers that functions name and modules hold: they are part of the
+                signature
+    generators  NumPy's generators
     """
 
     def __init__(self, target: Any, arguments: tuple[Any, ...] = ()) -> None:
@@ -35,6 +38,7 @@ class Surroundings:
         self.modules: list[Any] = []
         self.optimizers: list[Any] = []
         self.numbers: list[tuple[Any, str, Any]] = []
+        self.generators: list[Any] = []
         self._roots: list[tuple[str, Any]] = []
         self._seen: set[int] = set()
         self._visit("", target, DEPTH)
@@ -57,6 +61,9 @@ class Surroundings:
             self._roots.append((name, found))
         elif hasattr(found, "param_groups") and hasattr(found, "state"):
             self.optimizers.append(found)
+            self._attributes(found, "_stepped")
+        elif hasattr(found, "bit_generator"):
+            self.generators.append(found)
         elif isinstance(found, functools.partial):
             for part in (found.func, *found.args, *found.keywords.values()):
                 self._visit(name, part, depth)
@@ -100,7 +107,9 @@ class Surroundings:
         roots = [(name, root) for name, root in self._roots if not self._below_another(root)]
         for name, root in roots:
             prefix = f"{name}." if len(roots) > 1 and name else ""
-            self.modules += list(root.modules())
+            for module in root.modules():
+                self.modules.append(module)
+                self._attributes(module, "training")  # which is asked for apart
             for path, tensor in (*root.named_parameters(), *root.named_buffers()):
                 self.tensors[id(tensor)] = f"{prefix}{path}", tensor
         for optimizer in self.optimizers:
@@ -108,10 +117,40 @@ class Surroundings:
                 for i, p in enumerate(group["params"]):
                     self.tensors.setdefault(id(p), (f"p{i + 1}", p))
 
+    def _attributes(self, owner: Any, but: str) -> None:
+        """The plain numbers that a module or optimiser holds; what the library's own hold as ints does not change."""
+        kinds = (float, bool) if _of_libraries(type(owner)) else (int, float, bool, str)
+        names = vars(owner)
+        self.numbers += [(names, key, x) for key, x in names.items() if type(x) in kinds and key != but]
+        self.generators += [x for x in names.values() if hasattr(x, "bit_generator")]
+
+    def check_unchanged(self) -> None:
+        """Raise CaptureError if the step changed one of the numbers."""
+        for where, key, value in self.numbers:
+            if _now(where, key) != value:
+                name = "a number that it shares with the outside" if key == "cell_contents" else key
+                raise CaptureError(
+                    f"the step changes {name}, a plain Python number, which a program would do never again; keep it in "
+                    "a tensor (register_buffer), or change it outside of the step"
+                )
+
+    def put_back(self) -> None:
+        """Give the numbers the values that they had."""
+        for where, key, value in self.numbers:
+            if isinstance(where, dict):
+                where[key] = value
+            else:
+                where.cell_contents = value
+
     def _below_another(self, module: Any) -> bool:
         return any(
             other is not module and any(inner is module for inner in other.modules()) for _, other in self._roots
         )
+
+
+def _now(where: Any, key: str) -> Any:
+    """A number's present value."""
+    return where.get(key) if isinstance(where, dict) else where.cell_contents
 
 
 def _plain_number(value: Any) -> bool:

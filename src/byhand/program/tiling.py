@@ -64,7 +64,7 @@ def tiles(program: Program, lies: Layouts) -> list[Tile]:
             continue
         while run.stop < len(program.nodes) and run.take(program.nodes[run.stop]):
             pass
-        tile = run.tile(uses, kept | written)
+        tile = run.tile(uses, kept, written)
         if tile is not None:
             found.append(tile)
         place = tile.stop if tile is not None else place + 1
@@ -126,7 +126,7 @@ class _Run:
             wanted[x] = own if own >= 0 and x.shape[own] == self.rows else None
         return wanted
 
-    def tile(self, uses: dict[Value, list[int]], kept: set[Value]) -> Tile | None:
+    def tile(self, uses: dict[Value, list[int]], kept: set[Value], written: set[Value]) -> Tile | None:
         """The run as a tile, if that saves something."""
         nodes = self.program.nodes[self.start : self.stop]
         while nodes and nodes[-1].op.kind != MAP:
@@ -135,7 +135,7 @@ class _Run:
             return None
         stop = self.start + len(nodes)
         computed = [node.out for node in nodes]
-        inner = set(computed) - kept
+        inner = set(computed) - kept - written
         for x in reversed(computed):  # views come after what they look at
             if x in inner and not all(place < stop for place in uses.get(x, ())):
                 inner.discard(x)
@@ -143,8 +143,8 @@ class _Run:
             if node.op is TRANSPOSE and node.out not in inner:
                 inner.discard(node.inputs[0])
         product = nodes[0].op.kind == PRODUCT
-        if product and nodes[0].out not in inner:
-            return None
+        if product and (nodes[0].out not in inner or not written.intersection(computed)):
+            return None  # only of a gradient that is used up here the whole is never needed
         size = max(x.nbytes for x in computed)
         if product:
             held = max(1, max(_alive(nodes, inner, uses, self.start)))

@@ -54,12 +54,13 @@ class TracedArray(np.ndarray[Any, np.dtype[Any]]):
 
 def plain(x: Any) -> Any:
     """The array underneath a traced one; all else as it is."""
-    return x.view(np.ndarray) if type(x) is TracedArray else x
+    return x.base if type(x) is TracedArray else x
 
 
 def traced(array: Array) -> TracedArray:
-    """A traced array over the memory of this one."""
-    return plain(array).view(TracedArray)
+    """A traced array over the memory of this one, which is its `base`."""
+    made: TracedArray = plain(array).view(TracedArray)
+    return made
 
 
 def _refuse(what: str) -> NoReturn:

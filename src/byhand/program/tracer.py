@@ -28,6 +28,7 @@ from byhand.core.recorder import replace_kernel
 from byhand.core.tape import Node as TapeNode
 from byhand.core.tape import next_serial
 from byhand.core.variable import Array, Variable
+from byhand.program.cells import Cell, Cells
 from byhand.program.ir import (
     BACKWARD,
     CHECK,
@@ -182,7 +183,9 @@ class Tracer(Cells, Numbers):
         return True
 
     def rebind(self, x: Variable, array: Array) -> bool:
-        """`x.data = array`: what lives outside keeps its memory, and gets the values; others are told no."""
+        """`x.data = array` for what lives outside and keeps its memory: it gets the values. Whether that was done."""
+        if array is x.array:
+            return True
         if not self.lives_outside(x) or x.array.shape != array.shape or x.array.dtype != array.dtype:
             return False
         self.overwrite(x, OPS["copied"], (array,), {})

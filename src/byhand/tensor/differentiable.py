@@ -55,6 +55,8 @@ class Differentiable(Part):
             kept = self.grad
             self.node = leaf(self.array.shape, self.array.dtype)
             self.node.grad = kept
+            if slot.tracer is not None and (watcher := tracer()) is not None:
+                watcher.became_leaf(self)
         elif not requires_grad and self.node is not None:
             if self.node.op is not None:
                 raise GraphError("requires_grad can be turned off for leaf tensors only; use detach()")
@@ -105,6 +107,8 @@ class Differentiable(Part):
     @data.setter
     def data(self, value: Any) -> None:
         array = value.array if isinstance(value, Variable) else np.asarray(value)
+        if slot.tracer is not None and (watcher := tracer()) is not None and watcher.rebind(self, array):
+            return
         self.array = array
         if self.node is not None and self.node.op is None:
             self.node.shape, self.node.dtype = array.shape, array.dtype

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from byhand.core.capture import insist, values
 from byhand.core.errors import ByhandError, CheckpointError, UsageError
 from byhand.core.variable import Variable
 from byhand.nn.utils import clip_grad_norm_
+from byhand.ops.compare import isfinite, logical_not
 from byhand.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
+from byhand.program.traced_array import plain
 from byhand.train import checkpoint
 from byhand.train.history import History
 from byhand.train.storage import flush_file
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     import os
 
     from byhand.nn.module import Module
+    from byhand.tensor import Tensor
     from byhand.train.training import Training
 
 
@@ -51,6 +55,12 @@ class Callback:
 
     def on_backward_end(self, training: Training) -> None:
         """Between backward and the optimiser's step."""
+
+    def in_step(self, training: Training, loss: Tensor) -> None:
+        """What stands for `on_backward_end` in a compiled step: operations on tensors, which may not look at values.
+
+        It is called once, while the step is captured. A callback with an `on_backward_end` alone keeps training eager.
+        """
 
     def on_batch_end(self, training: Training) -> None:
         """After the optimiser's step."""
@@ -213,6 +223,9 @@ class GradientClipping(Callback):
     def on_backward_end(self, training: Training) -> None:
         clip_grad_norm_(self.parameters, self.max_norm, self.norm_type)
 
+    def in_step(self, training: Training, loss: Tensor) -> None:
+        self.on_backward_end(training)
+
 
 class TerminateOnNaN(Callback):
     """End the run with a DivergenceError as soon as the loss is NaN or infinite: nothing after that can be of use.
@@ -222,13 +235,18 @@ class TerminateOnNaN(Callback):
 
     def on_backward_end(self, training: Training) -> None:
         if not math.isfinite(training.batch_loss):
-            self._diagnose(training, f"epoch {training.epoch + 1}, batch {training.batch + 1}")
+            raise self._diagnosis(training, training.batch_loss)
+
+    def in_step(self, training: Training, loss: Tensor) -> None:
+        found = values(loss)
+        insist(logical_not(isfinite(found)), lambda loss: self._diagnosis(training, float(loss)), loss)
 
     def on_epoch_end(self, training: Training) -> None:
         if not_finite(training.model):
-            self._diagnose(training, f"the end of epoch {training.epoch}")
+            raise self._diagnosis(training, training.batch_loss, f"the end of epoch {training.epoch}")
 
-    def _diagnose(self, training: Training, where: str) -> None:
+    def _diagnosis(self, training: Training, loss: float, where: str = "") -> DivergenceError:
+        where = where or f"epoch {training.epoch + 1}, batch {training.batch + 1}"
         bad = not_finite(training.model)
         x = getattr(training.x, "array", training.x)
         if isinstance(x, np.ndarray) and x.dtype.kind == "f" and not np.isfinite(x).all():
@@ -240,14 +258,14 @@ class TerminateOnNaN(Callback):
             )
         else:
             why = "all weights are still finite, the loss overflowed. Lower the learning rate, or scale the data"
-        raise DivergenceError(f"the loss became {training.batch_loss} in {where}: {why}.")
+        return DivergenceError(f"the loss became {loss} in {where}: {why}.")
 
 
 def not_finite(model: Module) -> list[str]:
     """The parameters of `model` that hold a NaN or an infinity, as "layer (weight)"."""
     found = []
     for name, parameter in model.named_parameters():
-        if not np.isfinite(parameter.array).all():
+        if not np.isfinite(plain(parameter.array)).all():  # perhaps while the step is captured
             path, _, last = name.rpartition(".")
             found.append(f"{path} ({last})" if path else last)
     return found

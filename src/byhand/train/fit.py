@@ -26,6 +26,7 @@ from byhand.train.interrupt import Interrupt
 from byhand.train.metrics import R2, Accuracy, Metric, named
 from byhand.train.progress import Progress
 from byhand.train.run import Run
+from byhand.train.step import resolved
 from byhand.train.training import Loss, Training
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def fit(
     save_every_batches: int | None = None,
     config: dict[str, Any] | None = None,
     seed: int | None = None,
+    compile: bool | str = True,
     progress: bool = True,
 ) -> History:
     """Train `model` on `train` for `epochs`, and return the history of losses and metrics.
@@ -66,6 +68,8 @@ def fit(
     scheduler      a schedule of byhand.optim.lr_scheduler, or a `Scheduling` for when it is to step
     clip_norm      the largest norm of all gradients together
     out            a folder for checkpoints, history, final weights and a plot; `resume=True` goes on from what is there
+    compile        whether the step is compiled (see `byhand.compile`), or the dialect: "loops", "planned", "longhand".
+                   By default it is, as a resumed run has begun, and where a step cannot be captured it runs eagerly
     seed           for shuffling and dropout: `byhand.manual_seed(seed)`
 
     A run with `out` that is killed at any moment and started again with `resume=True` ends bit for bit where it would
@@ -94,12 +98,15 @@ def fit(
     loss = loss or (CrossEntropyLoss() if labels else MSELoss())
     chosen = named(metrics) if metrics is not None else _default_metrics(loss, labels)
     optimizer = optimizer or Adam(model.parameters())
-    run = None if out is None else Run.open(out, config or {"model": None, "description": repr(model)}, resume=resume)
+    config = config or {"model": None, "description": repr(model), "compile": resolved(compile)}
+    run = None if out is None else Run.open(out, config, resume=resume)
     with ExitStack() as stack:
         bar = stack.enter_context(Progress()) if progress else None
         own = [Checkpointing(run.path, save_every_seconds, save_every_batches, least_seconds=0.25)] if run else []
         hooks = _ordered([*callbacks, *own], scheduler, clip_norm, bar)
-        training = Training(model, loader, validation, loss, optimizer, epochs, chosen, hooks, config=config or {})
+        training = Training(
+            model, loader, validation, loss, optimizer, epochs, chosen, hooks, config=config, compile=compile
+        )
         saving = next((c for c in hooks if isinstance(c, Checkpointing)), None)
         if resume and saving is not None:
             saving.restore(training)

@@ -28,6 +28,7 @@ from byhand.train.fit import fit
 from byhand.train.metrics import R2, Accuracy, ConfusionMatrix, MacroF1, Metric, named
 from byhand.train.recipe import Recipe
 from byhand.train.run import CONFIG, Run, library_version
+from byhand.train.step import resolved
 from byhand.train.storage import write_atomically
 from byhand.train.threads import limit_blas_threads
 from byhand.train.training import evaluate
@@ -63,6 +64,7 @@ class Job:
         if isinstance(split.train, Table):
             data |= {"columns": list(split.train.columns), "target_name": split.train.target}
         config = {"byhand": library_version(), "data": data, "model": _model_config(split, recipe, path)}
+        config["compile"] = resolved(recipe.dialect or True)
         job = cls(Run(path, config), recipe, loaded=split)
         recipe.make_scheduling(recipe.make_optimizer(job.build()), 1)
         recipe.make_loss(job.classification)
@@ -153,6 +155,7 @@ class Job:
                 out=self.run.path,
                 resume=True,
                 save_every_seconds=save_every_seconds,
+                compile=recipe.dialect or True,
                 config=self.run.config,
                 progress=progress,
             )

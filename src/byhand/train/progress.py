@@ -1,4 +1,4 @@
-"""What `fit` shows while it runs: a bar with throughput and remaining time, and above it one line an epoch.
+"""What `fit` shows while it runs: how the steps run, a bar with throughput and remaining time, one line an epoch.
 
 Made by `fit`. On a terminal (and in notebooks) the bar is rich's; elsewhere only the lines are printed, so that a log
 stays readable.
@@ -63,6 +63,7 @@ class Progress(Callback):
     def on_train_begin(self, training: Training) -> None:
         stream = self.stream or sys.stdout
         self.started, self.first_step = time.monotonic(), training.step
+        self.announced = False
         if not _is_terminal(stream):
             return
         from rich.console import Console
@@ -80,6 +81,9 @@ class Progress(Callback):
         self.samples = 0
 
     def on_batch_end(self, training: Training) -> None:
+        if not self.announced:  # not before: the first step shows whether it can be compiled
+            self.announced = True
+            self._print(f"runs   {training.running}")
         n = len(training.x)
         self.samples += n
         self.seen += n
@@ -101,10 +105,13 @@ class Progress(Callback):
         self.bar.refresh()
 
     def on_epoch_end(self, training: Training) -> None:
-        line = epoch_line(training.record, training.epochs, self.samples)
+        self._print(epoch_line(training.record, training.epochs, self.samples))
+        if self.bar is not None:
+            self._draw(training)
+
+    def _print(self, line: str) -> None:
         if self.bar is not None:
             self.bar.console.print(line, highlight=False, soft_wrap=True)
-            self._draw(training)
         else:
             print(line, file=self.stream or sys.stdout, flush=True)
 

@@ -14,6 +14,7 @@ from typing import Any
 from byhand import nn, optim
 from byhand.core.errors import UsageError
 from byhand.optim import lr_scheduler
+from byhand.program.step import DIALECTS
 from byhand.train.callbacks import Scheduling
 
 OPTIMIZERS: dict[str, tuple[type[optim.Optimizer], float]] = {  # with the learning rate that is taken if none is given
@@ -53,9 +54,11 @@ class Recipe:
     test_fraction: float = 0.2
     seed: int = 0
     threads: int = 1
+    dialect: str | None = None  # None: the fastest that is installed
 
     def __post_init__(self) -> None:
-        for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("loss", LOSSES)):
+        named = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "loss": LOSSES, "dialect": DIALECTS}
+        for name, choices in named.items():
             value = getattr(self, name)
             if value is not None and value not in choices:
                 raise UsageError(f"there is no {name} {value!r}; choose from {', '.join(choices)}")

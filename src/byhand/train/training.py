@@ -19,11 +19,11 @@ from byhand.core.tape import no_grad
 from byhand.train import checkpoint
 from byhand.train.history import History, Record
 from byhand.train.metrics import Mean, Metric
+from byhand.train.step import Step
 
 if TYPE_CHECKING:
     from byhand.nn.module import Module
     from byhand.optim.optimizer import Optimizer
-    from byhand.tensor import Tensor
     from byhand.train.callbacks import Callback
 
 Loss = Callable[[Any, Any], Any]
@@ -59,6 +59,7 @@ class Training:
     x, y       the running batch; `output`, `batch_loss` what the model made of it
     record     what the epoch's end will write into the history
     stopped    why the run ended before its last epoch, None if it did not
+    compile    whether the step is compiled, or the dialect it is compiled to; `running` says what came of it
     """
 
     model: Module
@@ -72,6 +73,7 @@ class Training:
     config: dict[str, Any] = field(default_factory=dict)
     history: History = field(default_factory=History)
     between: Callable[[], None] = nothing
+    compile: bool | str = True
     epoch: int = 0
     batch: int = 0
     step: int = 0
@@ -91,6 +93,12 @@ class Training:
         self._exhausted = False
         # only what a callback overrides is called: an empty hook in a loop of 20 µs steps would be felt
         self._hooks = {hook: [getattr(c, hook) for c in self.callbacks if c.overrides(hook)] for hook in HOOKS}
+        self._step = Step(self)
+
+    @property
+    def running(self) -> str:
+        """How the steps run, in words: "compiled: loops (Numba 0.61.0)", "eager: a parameter has hooks"."""
+        return self._step.runs
 
     def stop(self, reason: str) -> None:
         """End the run after this epoch."""
@@ -98,16 +106,17 @@ class Training:
 
     def run(self) -> History:
         """Train until `epochs` are complete or a callback stops the run."""
-        self._emit("on_train_begin")
+        self.emit("on_train_begin")
         # NumPy's warnings about overflow say less than the error that `TerminateOnNaN` raises, and come before it
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             while self.epoch < self.epochs and self.stopped is None:
                 self._run_epoch()
-        self._emit("on_train_end")
+        self.emit("on_train_end")
         self.model.eval()
         return self.history
 
-    def _emit(self, hook: str) -> None:
+    def emit(self, hook: str) -> None:
+        """Call this hook of every callback."""
         for function in self._hooks[hook]:
             function(self)
 
@@ -115,11 +124,16 @@ class Training:
         batches = self._batches()
         self.model.train()
         self._clock = time.perf_counter() - self.elapsed
+        self._step.begin_epoch()
         before, after = self._hooks["on_batch_begin"], self._hooks["on_batch_end"]
+        metrics = list(self.metrics.values())
         for self.x, self.y in batches:
             for function in before:
                 function(self)
-            self._learn()
+            self._step()
+            self._mean.update(self.batch_loss, len(self.x))
+            for metric in metrics:
+                metric.update(self.output, self.y)
             self.batch += 1
             self.step += 1
             for function in after:
@@ -136,24 +150,11 @@ class Training:
             self.elapsed = 0.0
             for metric in (self._mean, *self.metrics.values()):
                 metric.reset()
-            self._emit("on_epoch_begin")
+            self.emit("on_epoch_begin")
             return map(pair, self.loader)
         batches = iter(()) if state["exhausted"] else iter(self.loader)
         default_generator.set_state(state["random"])
         return map(pair, batches)
-
-    def _learn(self) -> None:
-        output = self.output = self.model(self.x)
-        loss: Tensor = self.loss(output, self.y)
-        self.batch_loss = loss.item()
-        self.optimizer.zero_grad()
-        loss.backward()
-        for function in self._hooks["on_backward_end"]:
-            function(self)
-        self.optimizer.step()
-        self._mean.update(self.batch_loss, len(self.x))
-        for metric in self.metrics.values():
-            metric.update(output, self.y)
 
     def _finish_epoch(self) -> None:
         if self.batch == 0:
@@ -168,7 +169,7 @@ class Training:
         self.record = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in record.items()}
         self.history.records.append(self.record)  # not a copy: what a callback adds to it is kept
         self.epoch, self.batch = self.epoch + 1, 0
-        self._emit("on_epoch_end")
+        self.emit("on_epoch_end")
 
     # --- checkpoints ---
 
@@ -185,6 +186,7 @@ class Training:
             "loader": self._loader_state(running),
             "running": self._running_state() if running else None,
             "optimizer": {"class": type(self.optimizer).__name__, "state": self.optimizer.state_dict()},
+            "step": self._step.state_dict(),
             "callbacks": {key: callback.state_dict() for key, callback in self._keyed_callbacks()},
             "model": dict(model),
         }
@@ -224,6 +226,7 @@ class Training:
         for key, callback in self._keyed_callbacks():
             if state["callbacks"].get(key):
                 callback.load_state_dict(state["callbacks"][key])
+        self._step.load_state_dict(state.get("step"))
         position = state["position"]
         self.epoch, self.batch, self.step = position["epoch"], position["batch"], position["step"]
         self.stopped = position["stopped"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from byhand.core.errors import DomainError, ShapeError, UsageError
 from byhand.ops import activation as ops
+from byhand.ops import elementwise as e
 from byhand.ops import random
 from byhand.ops import trigonometry as trig
 from byhand.ops.axes import one
@@ -76,9 +77,7 @@ def rrelu(
         raise UsageError(f"rrelu draws slopes between lower and upper; got lower={lower} > upper={upper}")
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
-    slopes = random.uniform(input.shape, input.dtype)
-    slopes *= upper - lower
-    slopes += lower
+    slopes = e.add(e.mul(random.uniform(input.shape, input.dtype), upper - lower), lower)
     return _sloped(input, slopes, inplace)
 
 

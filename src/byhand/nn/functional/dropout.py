@@ -42,7 +42,7 @@ def _mask(shape: tuple[int, ...], p: float, dtype: np.dtype[Any]) -> Any:
     """1 / (1 − p) where a value stays, 0 where it is dropped."""
     if p == 1:
         return np.zeros(shape, dtype)
-    return random.coins(1 - p, shape) * dtype.type(1 / (1 - p))
+    return e.mul(random.coins(1 - p, shape), dtype.type(1 / (1 - p)))
 
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
@@ -57,6 +57,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
         return input.mul_(0) if inplace else e.mul(input, 0)
     kept = random.coins(1 - p, input.shape)
     scale = ((SATURATION * SATURATION * p + 1) * (1 - p)) ** -0.5
-    factor = kept * input.dtype.type(scale)
-    offset = np.where(kept, 0, input.dtype.type(scale * SATURATION)) - input.dtype.type(scale * SATURATION * p)
+    factor = e.mul(kept, input.dtype.type(scale))
+    low = input.dtype.type(scale * SATURATION)
+    offset = e.sub(e.select(kept, 0, low), input.dtype.type(scale * SATURATION * p))
     return input.mul_(factor).add_(offset) if inplace else input * factor + offset

@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from byhand.core.capture import insist, slot, values
 from byhand.core.errors import DomainError, UsageError
 from byhand.core.tape import no_grad
+from byhand.ops import elementwise as e
+from byhand.ops.compare import isfinite
+from byhand.ops.linalg import sum_of_squares
+from byhand.ops.reduce import any_over, max_over, sum_over
 from byhand.tensor import Tensor
 
 Tensors = Tensor | Iterable[Tensor]
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def get_total_norm(
@@ -30,28 +34,41 @@ def get_total_norm(
     >>> get_total_norm([byhand.tensor([3.0]), byhand.tensor([4.0])]).item()
     5.0
     """
-    arrays = [t.array for t in _several(tensors)]
-    if not arrays:
+    several = _several(tensors)
+    if not several:
         return Tensor(np.zeros((), np.float32))
-    total = _total(arrays, float(norm_type))
-    if error_if_nonfinite and not math.isfinite(total):
-        raise DomainError(
-            f"the total norm of order {norm_type} is {total}: some gradient is not finite; look for a loss that "
-            "overflows, lower the learning rate, or pass error_if_nonfinite=False"
-        )
-    return Tensor(np.array(total, np.result_type(*arrays)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = _total([values(t) for t in several], float(norm_type))
+    if error_if_nonfinite:
+        insist(~isfinite(total), lambda total: _not_finite(total, norm_type), total)
+    total = e.cast(total, dtype=np.result_type(*[t.dtype for t in several]))
+    return total if isinstance(total, Tensor) else Tensor(np.asarray(total))
 
 
 def clip_grads_with_norm_(
     parameters: Tensors, max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
     """Scale the gradients in place by max_norm / (total_norm + 1e-6) where that is less than 1."""
+    if slot.tracer is not None:
+        _scaled(parameters, max_norm, total_norm)
+        return
     scale = float(max_norm) / (total_norm.item() + 1e-6)
     if scale >= 1:
         return
     with no_grad(), np.errstate(invalid="ignore"):  # a norm of inf or nan makes the gradients nan: PyTorch's choice
         for grad in _grads(parameters):
             grad.mul_(scale)
+
+
+def _scaled(parameters: Tensors, max_norm: Any, total_norm: Tensor) -> None:
+    """The same without a look at the norm: where nothing is to be done, gradients are multiplied by 1."""
+    with no_grad():
+        scale = e.minimum(max_norm / (total_norm.double() + 1e-6), 1.0)
+        cast: dict[Any, Tensor] = {}
+        for grad in _grads(parameters):
+            if grad.dtype not in cast:
+                cast[grad.dtype] = scale.to(grad.dtype)
+            grad.mul_(cast[grad.dtype])
 
 
 def clip_grad_norm_(
@@ -77,7 +94,7 @@ def clip_grad_norm_(
 
 def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | None = None) -> None:
     """Bring each value of the gradients, in place, into [-clip_value, clip_value]."""
-    bound = float(clip_value)
+    bound = clip_value if slot.tracer is not None else float(clip_value)
     with no_grad():
         for grad in _grads(parameters):
             grad.clamp_(-bound, bound)
@@ -91,25 +108,30 @@ def _grads(parameters: Tensors) -> list[Tensor]:
     return [p.grad for p in _several(parameters) if p.grad is not None]
 
 
-def _total(arrays: list[Array], p: float) -> float:
+def _total(xs: list[Any], p: float) -> Any:
+    """The norm of all values of arrays, or of tensors while a step is captured; in float64."""
     if p == 2:
-        with np.errstate(over="ignore", invalid="ignore"):
-            squares = sum([_square(a) for a in arrays])
-        return math.sqrt(squares) if squares == squares else math.nan
+        return e.sqrt(sum(map(sum_of_squares, xs)))
     if p == math.inf:
-        return max([float(np.abs(a).max(initial=0)) for a in arrays], key=lambda x: (math.isnan(x), x))
+        largest: Any = np.float64(0)
+        for x in xs:
+            if 0 not in x.shape:
+                largest = e.maximum(largest, max_over(e.abs(x), axis=_axes(x), keepdims=False))
+        return largest
     if p == 0:
-        return float(sum(bool(np.any(a)) for a in arrays))
-    if p < 0 or math.isnan(p):
+        return sum(e.cast(any_over(x, axis=_axes(x), keepdims=False), dtype=np.float64) for x in xs)
+    if not p > 0:
         raise UsageError(f"norm_type is 0, positive or inf, got {p}")
-    return float(sum([(np.abs(a, dtype=np.float64) ** p).sum() for a in arrays]) ** (1 / p))
+    powers = [e.pow(e.abs(e.cast(x, dtype=np.float64)), p) for x in xs]
+    return e.pow(sum(sum_over(power, axis=_axes(power), keepdims=False) for power in powers), 1 / p)
 
 
-def _square(array: Array) -> float:
-    """Σ x², by the BLAS; in float64 where that overflows."""
-    flat = array.ravel(order="K")
-    square = float(np.vdot(flat, flat))
-    if math.isinf(square) and flat.dtype != np.float64:
-        wide = flat.astype(np.float64)
-        square = float(np.vdot(wide, wide))
-    return square
+def _axes(x: Any) -> tuple[int, ...]:
+    return tuple(range(len(x.shape)))
+
+
+def _not_finite(total: Any, norm_type: float) -> DomainError:
+    return DomainError(
+        f"the total norm of order {norm_type} is {total}: some gradient is not finite; look for a loss that overflows, "
+        "lower the learning rate, or pass error_if_nonfinite=False"
+    )

@@ -102,17 +102,20 @@ def is_atom(tree: ast.AST) -> bool:
 
 
 class _Substitution(ast.NodeTransformer):
-    def __init__(self, trees: Mapping[str, Any]) -> None:
-        self.trees = trees
+    def __init__(self, trees: Mapping[str, Any], renamed: Mapping[str, str]) -> None:
+        self.trees, self.renamed = trees, renamed
 
     def visit_Name(self, node: ast.Name) -> Any:
+        if node.id in self.renamed:
+            node.id = self.renamed[node.id]
+            return node
         found = self.trees.get(node.id)
         return node if found is None or not isinstance(node.ctx, ast.Load) else copy.deepcopy(found)
 
 
-def substituted(tree: Any, trees: Mapping[str, Tree]) -> Any:
-    """A copy of the tree in which these names are replaced by trees."""
-    return _Substitution(trees).visit(copy.deepcopy(tree))
+def substituted(tree: Any, trees: Mapping[str, Tree], renamed: Mapping[str, str] | None = None) -> Any:
+    """A copy of the tree in which names are replaced by trees where they are read, or renamed wherever they stand."""
+    return _Substitution(trees, renamed or {}).visit(copy.deepcopy(tree))
 
 
 def names_in(tree: ast.AST) -> Iterator[str]:

@@ -12,11 +12,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from byhand.core.op import OPS
 from byhand.program.ir import Node, Value
-from byhand.program.longhand.expression import Tree, literal, marked, name, parsed, substituted
+from byhand.program.longhand.expression import Tree, literal, marked, name, substituted
+from byhand.program.longhand.source import statements
+from byhand.program.longhand.static import Settling, StandIn
 
 Form = tuple[list[ast.stmt], list[Tree]]
 
@@ -74,17 +74,18 @@ def _view_written(node: Node) -> Form:
     """x with y written to where a view op looks: `out[:, 2:5] = y`."""
     x, _ = node.inputs
     seen = _seen(node.attrs["view"], node.attrs["attrs"], x)
+    lines = ast.parse("out = np.array(x)").body
+    if node.attrs["view"] == "diagonal":  # NumPy's own is read-only
+        lines += ast.parse("diagonal = 0\ndiagonal.flags.writeable = True\ndiagonal[...] = y").body
+        lines[1].value = seen  # type: ignore[attr-defined]
+        return lines, [name("out")]
     target: Any = seen if isinstance(seen, ast.Subscript) else ast.Subscript(seen, ast.Constant(...))
     target.ctx = ast.Store()
-    copied = ast.Assign([ast.Name("out", ast.Store())], parsed("np.array(x)"))
-    return [copied, ast.Assign([target], name("y"))], [name("out")]
+    return [*lines, ast.Assign([target], name("y"))], [name("out")]
 
 
 def _seen(view: str, attrs: dict[str, Any], x: Value) -> Tree:
     """The view of `out` as a formula."""
-    from byhand.program.longhand.source import statements
-    from byhand.program.longhand.static import Settling, StandIn
-
     kernel = OPS[view].kernel
     (operand,) = OPS[view].operands
     looks = ast.parse(ast.unparse(statements(kernel)[0])).body[0]
@@ -94,5 +95,3 @@ def _seen(view: str, attrs: dict[str, Any], x: Value) -> Tree:
 
 
 WRITTEN: dict[str, Callable[[Node], Form]] = {"view_written": _view_written}
-
-_ = np

@@ -166,7 +166,7 @@ def _roundings() -> dict[str, Any]:
 
 
 def _pointers() -> dict[str, Any]:
-    """`pointer_f4(table, k, offset)`, an address of the table; `argument_f4(x)`, the data of the array with this id."""
+    """`pointer_f4(table, k)`, an address in the table; `argument_f4(x)`, the data of the array with this id; `at(p, 3)`."""
     from llvmlite import ir
     from numba import types
     from numba.extending import intrinsic
@@ -174,14 +174,13 @@ def _pointers() -> dict[str, Any]:
 
     def of_table(target: Any) -> Any:
         @intrinsic
-        def pointer(typing: Any, table: Any, k: Any, offset: Any) -> Any:
+        def pointer(typing: Any, table: Any, k: Any) -> Any:
             def generate(context: Any, builder: Any, _: Any, args: Any) -> Any:
                 word = ir.IntType(64)
                 address = builder.load(builder.gep(builder.inttoptr(args[0], word.as_pointer()), [args[1]]))
-                start = builder.inttoptr(address, context.get_value_type(target))
-                return builder.gep(start, [args[2]])
+                return builder.inttoptr(address, context.get_value_type(target))
 
-            return target(table, k, offset), generate
+            return target(table, k), generate
 
         return pointer
 
@@ -198,7 +197,14 @@ def _pointers() -> dict[str, Any]:
 
         return argument
 
-    found = {}
+    @intrinsic
+    def at(typing: Any, start: Any, offset: Any) -> Any:
+        def generate(context: Any, builder: Any, _: Any, args: Any) -> Any:
+            return builder.gep(args[0], [args[1]])
+
+        return start(start, offset), generate
+
+    found = {"at": at}
     for code, dtype in CODES.items():
         target = types.CPointer(from_dtype(np.dtype(dtype)))
         found |= {f"pointer_{code}": of_table(target), f"argument_{code}": of_object(target)}

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from byhand.program.ir import Node, Value
+from byhand.program.passes.likeness import alike, stands_in
 from byhand.program.passes.scalars import is_number, literal, repeated
 from byhand.program.passes.sweep import Sweep
 from byhand.program.passes.vocabulary import (
@@ -18,12 +19,11 @@ from byhand.program.passes.vocabulary import (
     RESHAPE_TO,
     SUB,
     WHERE,
-    alike,
     instead,
     is_array,
     meaning,
     spoken,
-)  # fmt: skip
+)
 
 FACTORS = (MUL, DIV, PERMUTE, RESHAPE_TO, EXPAND)  # what a sign can be taken out of: sums have zeros without one
 DEPTH = 8  # of nodes in each other that are searched for a sign
@@ -57,7 +57,7 @@ def neutral_factor(node: Node, sweep: Sweep) -> Any:
     """x · 1 = x and x · (−1) = −x."""
     for x, factor in (node.inputs, node.inputs[::-1]):
         if alike(x, node.out) and _exact(factor, x):
-            if is_number(factor, 1):
+            if is_number(factor, 1) and stands_in(x, node.out, sweep):
                 return [x]
             if is_number(factor, -1):
                 return instead(node, spoken(NEG, node), [x])
@@ -81,7 +81,7 @@ def neutral_divisor(node: Node, sweep: Sweep) -> Any:
     x, divisor = node.inputs
     if not (is_array(x) and alike(x, node.out)):
         return None
-    if is_number(divisor, 1):
+    if is_number(divisor, 1) and stands_in(x, node.out, sweep):
         return [x]
     return instead(node, spoken(NEG, node), [x]) if is_number(divisor, -1) else None
 
@@ -90,7 +90,7 @@ def neutral_term(node: Node, sweep: Sweep) -> Any:
     """x − 0 = x, and x + 0 = x except for floats that may be −0.0, since −0.0 + 0.0 is 0.0."""
     minus = meaning(node) == SUB
     for x, term in (node.inputs,) if minus else (node.inputs, node.inputs[::-1]):
-        if alike(x, node.out) and is_number(term, 0) and _exact(term, x):
+        if is_number(term, 0) and stands_in(x, node.out, sweep) and _exact(term, x):
             unsigned = x.dtype is None or x.dtype.kind != "f" or (not minus and never_negative(x, sweep))
             if unsigned or (math.copysign(1.0, term) > 0) == minus:
                 return [x]
@@ -140,7 +140,7 @@ def unsigned(node: Node, sweep: Sweep) -> Any:
     """−(−x) = x, also where the sign is that of a factor of x."""
     x = node.inputs[0]
     opposite = negated(x, node, sweep) if alike(x, node.out) else None
-    return [opposite] if alike(opposite, node.out) else None
+    return [opposite] if alike(opposite, node.out) and stands_in(opposite, node.out, sweep) else None
 
 
 def negated(x: Any, node: Node, sweep: Sweep, depth: int = DEPTH) -> Any:
@@ -195,13 +195,13 @@ def _floating(x: Value) -> bool:
 def chosen(node: Node, sweep: Sweep) -> Any:
     """where(c, x, x) = x, and one of both where c is known."""
     condition, x, y = node.inputs
-    if x is y and alike(x, node.out):
+    if x is y and stands_in(x, node.out, sweep):
         return [x]
     scalar = repeated(condition, sweep)
     if scalar is None:
         return None
     x = x if scalar else y
-    return [x] if alike(x, node.out) else None
+    return [x] if stands_in(x, node.out, sweep) else None
 
 
 RULES = {

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from byhand.program.ir import Node, Program, Value
+from byhand.program.passes.likeness import only_broadcast
 from byhand.program.passes.sweep import Sweep
 from byhand.program.passes.vocabulary import (
     CLONE,
@@ -19,14 +20,15 @@ from byhand.program.passes.vocabulary import (
     is_elementwise,
     meaning,
     spoken,
-)  # fmt: skip
+)
+from byhand.program.primitives import COPY
 
 
 def broadcasts(program: Program) -> Program:
     """Take expansions off the operands of elementwise ops, and put those after the ops that would only repeat work.
 
-    x · expand(y) is x · y where x has the shape of the result; exp(expand(y)) is expand(exp(y)). Axes of size 1 that a
-    reshape puts in front are dropped like an expansion.
+    x · expand(y) is x · y where x has the shape of the result; exp(expand(y)) is expand(exp(y)), if other elementwise
+    ops take that up. Axes of size 1 that a reshape puts in front are dropped like an expansion.
     """
     return Sweep(program).over(_narrowed)
 
@@ -38,11 +40,11 @@ def _narrowed(node: Node, sweep: Sweep) -> Any:
     if _same(inputs, node.inputs):
         return None
     shape = np.broadcast_shapes(*[x.shape for x in inputs if is_array(x)])
-    if shape == node.out.shape:
+    if shape == node.out.shape or node.op is COPY:  # which broadcasts to the shape of its output
         return instead(node, node.op, inputs, node.attrs)
-    if meaning(node) == CLONE:  # what is expanded may be copied to lie in memory in full
-        return None
-    return _afterwards(node, inputs, shape, sweep) if Value(shape, None).size < node.out.size else _some(node, inputs)
+    if meaning(node) != CLONE and Value(shape, None).size < node.out.size and only_broadcast(node.out, sweep):
+        return _afterwards(node, inputs, shape, sweep)
+    return _some(node, inputs)
 
 
 def _source(x: Value, sweep: Sweep) -> Value:
@@ -72,7 +74,7 @@ def _afterwards(node: Node, inputs: list[Any], shape: tuple[int, ...], sweep: Sw
 
 
 def _some(node: Node, inputs: list[Any]) -> Node | None:
-    """The op without those expansions that the shape of the result does not need."""
+    """The op without those expansions that the shape of its result does not need."""
     now = list(node.inputs)
     for i, x in enumerate(inputs):
         trial = [*now[:i], x, *now[i + 1 :]]

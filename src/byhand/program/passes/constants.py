@@ -9,6 +9,7 @@ import numpy as np
 from byhand.core.variable import Array
 from byhand.program.interpreter import empty, evaluate
 from byhand.program.ir import CONSTANT, Node, Program, Value, order_of
+from byhand.program.passes.likeness import only_broadcast
 from byhand.program.passes.scalars import LARGEST, only
 from byhand.program.passes.sweep import RESULT, Sweep
 from byhand.program.passes.vocabulary import EXPAND, instead, meaning, spoken
@@ -18,7 +19,7 @@ def constants(program: Program) -> Program:
     """Compute nodes whose inputs are all constants or literals, and put their results in their place.
 
     What is larger than 65,536 values stays to be computed, as does what warns or fails. An array of one value repeated
-    becomes that one value, expanded, so that `broadcasts` and `algebra` see through it.
+    becomes that one value, expanded, where only elementwise ops read it: `broadcasts` and `algebra` see through that.
     """
     expanded: dict[Value, Array] = {}  # nodes that stay, whose values are known nevertheless
 
@@ -43,7 +44,8 @@ def constants(program: Program) -> Program:
             return None
         if node.outputs[0].dtype is None:
             return None if RESULT in sweep.readers(node.out) else results
-        if len(results) == 1 and results[0].size > 1 and (scalar := only(results[0])) is not None:
+        scalar = only(results[0]) if results[0].size > 1 and only_broadcast(node.out, sweep) else None
+        if scalar is not None:
             one = _constant(np.asarray(scalar), Value((), scalar.dtype), sweep)
             return instead(node, spoken(EXPAND, node), [one], {"shape": node.out.shape})
         return [_constant(x, out, sweep) for x, out in zip(results, node.outputs, strict=True)]

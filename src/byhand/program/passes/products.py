@@ -6,8 +6,9 @@ from typing import Any
 
 from byhand.core.op import OPS
 from byhand.program.ir import Node, Program, Value
+from byhand.program.passes.likeness import permuted
 from byhand.program.passes.sweep import Sweep
-from byhand.program.passes.vocabulary import PERMUTE, instead, meaning, permuted, spoken
+from byhand.program.passes.vocabulary import PERMUTE, instead, meaning, spoken
 
 
 def products(program: Program) -> Program:

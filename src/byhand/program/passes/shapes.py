@@ -1,8 +1,4 @@
-"""Rules of shapes and copies for the pass `algebra`: views of views, copies of what never changes.
-
-An array's order in memory is part of what it is: sums go along it, and a reshape of a lowered program relies on it. So
-x stands in for its copy only where both lie in the same order.
-"""
+"""Rules of shapes and copies for the pass `algebra`: views of views, copies of what never changes."""
 
 from __future__ import annotations
 
@@ -10,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from byhand.program.ir import Node, Value
+from byhand.core.op import VIEW
+from byhand.program.ir import Node
+from byhand.program.passes.likeness import alike, in_c_order, inverse, is_dense, permuted_order, stands_in, unnoticed
 from byhand.program.passes.sweep import Sweep
 from byhand.program.passes.vocabulary import (
     CAST_TO,
@@ -18,21 +16,19 @@ from byhand.program.passes.vocabulary import (
     EXPAND,
     PERMUTE,
     RESHAPE_TO,
-    alike,
-    in_c_order,
     instead,
-    inverse,
     is_array,
     meaning,
-    permuted_order,
     spoken,
-)  # fmt: skip
-from byhand.program.primitives import COPY, VIEW
+)
+from byhand.program.primitives import COPY
 
 
 def nothing_done(node: Node, sweep: Sweep) -> Any:
-    """A view of all of x, a cast to its own dtype, an empty permutation: x."""
-    return [node.inputs[0]] if alike(node.inputs[0], node.out) else None
+    """A view of all of x, or a cast to its own dtype: x."""
+    x = node.inputs[0]
+    same = alike(x, node.out) if node.op.kind == VIEW else stands_in(x, node.out, sweep)
+    return [x] if same else None
 
 
 def copied_twice(node: Node, sweep: Sweep) -> Any:
@@ -40,21 +36,12 @@ def copied_twice(node: Node, sweep: Sweep) -> Any:
     x = node.inputs[0]
     if not is_array(x):
         return None
-    if alike(x, node.out) and (node.op is not COPY or _dense(x, sweep)):
+    if stands_in(x, node.out, sweep):
         return [x]
     maker = sweep.makers.get(x)
     if node.op is COPY and maker is not None and maker.op is COPY and is_array(maker.inputs[0]):
         return instead(node, COPY, maker.inputs)
     return None
-
-
-def _dense(x: Value, sweep: Sweep) -> bool:
-    """Whether it lies in memory without gaps or repetitions, as a copy does."""
-    while (maker := sweep.makers.get(x)) is not None and maker.op.kind == VIEW:
-        if meaning(maker) not in (PERMUTE, RESHAPE_TO):
-            return False
-        x = maker.inputs[0]
-    return x.data is None or bool(x.data.transpose(x.order).flags.c_contiguous)
 
 
 def permuted_twice(node: Node, sweep: Sweep) -> Any:
@@ -90,7 +77,7 @@ def cast_twice(node: Node, sweep: Sweep) -> Any:
     x = maker.inputs[0]
     if not _holds(maker.out.dtype, x.dtype):
         return None
-    return [x] if alike(x, node.out) else instead(node, node.op, [x], node.attrs)
+    return [x] if stands_in(x, node.out, sweep) else instead(node, node.op, [x], node.attrs)
 
 
 def _holds(wide: Any, narrow: Any) -> bool:
@@ -103,7 +90,7 @@ def _holds(wide: Any, narrow: Any) -> bool:
 def overwritten(node: Node, sweep: Sweep) -> Any:
     """x.copy_(y) is y in the shape and dtype of x."""
     y, out = node.inputs[1], node.out
-    if alike(y, out):
+    if stands_in(y, out, sweep):
         return [y]
     if is_array(y) and y.shape == out.shape and y.dtype != out.dtype:
         return instead(node, spoken(CAST_TO, node), [y], {"dtype": out.dtype})
@@ -113,7 +100,7 @@ def overwritten(node: Node, sweep: Sweep) -> Any:
 def wholly_written(node: Node, sweep: Sweep) -> Any:
     """What is written through a view of all of x leaves nothing of x."""
     y, out, view, attrs = node.inputs[1], node.out, node.attrs["view"], node.attrs["attrs"]
-    if not is_array(y) or y.dtype != out.dtype:
+    if not is_array(y) or y.dtype != out.dtype or not (is_dense(y, sweep) or unnoticed(out, sweep)):
         return None
     if view == PERMUTE:
         back = inverse(attrs["axes"])
@@ -130,7 +117,7 @@ def read_back(node: Node, sweep: Sweep) -> Any:
     if maker is None or meaning(maker) != "view_written":
         return None
     same = maker.attrs["view"] == meaning(node) and maker.attrs["attrs"] == node.attrs
-    return [maker.inputs[1]] if same and alike(maker.inputs[1], node.out) else None
+    return [maker.inputs[1]] if same and alike(maker.inputs[1], node.out) and unnoticed(node.out, sweep) else None
 
 
 RULES = {

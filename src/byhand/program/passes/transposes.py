@@ -5,17 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from byhand.program.ir import Node, Program
+from byhand.program.passes.likeness import inverse, permuted
 from byhand.program.passes.sweep import RESULT, Sweep
-from byhand.program.passes.vocabulary import (
-    CLONE,
-    PERMUTE,
-    instead,
-    inverse,
-    is_array,
-    is_elementwise,
-    meaning,
-    permuted,
-)  # fmt: skip
+from byhand.program.passes.vocabulary import CLONE, PERMUTE, instead, is_array, is_elementwise, meaning
 
 DEPTH = 8  # elementwise ops in a row that a permutation is moved over
 
@@ -41,7 +33,7 @@ def _cancelled(node: Node, sweep: Sweep) -> Any:
     """A permutation of the result of an elementwise op whose operands are permuted already."""
     x, axes = node.inputs[0], node.attrs["axes"]
     maker = sweep.makers.get(x)
-    if maker is None or meaning(maker) == PERMUTE or not _is_undone(x, inverse(axes), sweep):
+    if maker is None or not _permutes(maker) or not _is_undone(x, inverse(axes), sweep):
         return None
     inputs = [_undone(y, inverse(axes), node, sweep) for y in maker.inputs]
     return instead(node, maker.op, inputs, maker.attrs)
@@ -57,16 +49,18 @@ def _is_undone(x: Any, axes: Axes, sweep: Sweep, depth: int = DEPTH) -> bool:
     if meaning(maker) == PERMUTE:
         return tuple(maker.attrs["axes"]) == axes
     return (
-        _permutes(maker)
-        and len(sweep.readers(x)) <= 1
-        and any(is_array(y) and y.shape != () for y in maker.inputs)
+        len(sweep.readers(x)) <= 1
+        and _permutes(maker)
         and all(_is_undone(y, axes, sweep, depth - 1) for y in maker.inputs)
     )
 
 
-def _permutes(maker: Node) -> bool:
-    """Whether permuting what it reads permutes what it gives; a copy says how it lies, and stays."""
-    return is_elementwise(maker) and meaning(maker) != CLONE
+def _permutes(node: Node) -> bool:
+    """Whether permuting what it reads permutes what it gives, also in memory: there unlike orders would conflict."""
+    if not is_elementwise(node) or meaning(node) == CLONE:
+        return False
+    orders = [x.order for x in node.inputs if is_array(x) and x.shape != ()]
+    return bool(orders) and all(order == node.out.order for order in orders)
 
 
 def _undone(x: Any, axes: Axes, node: Node, sweep: Sweep) -> Any:

@@ -49,10 +49,20 @@ def lines(node: Node, names: Names) -> list[str]:
         return [_arithmetic(node, names)]
     if kind == CALL:
         return [_kernel(node, names)]
-    made = [f"{names.of(out)} = {_empty(out, names)}" for out in node.outputs if names.home(out).kind == FRESH]
     if node.op is DRAW:
-        return [*made, _draw(node, names)]
-    return made + WRITERS[kind if node.op not in WRITERS else node.op](node, names)
+        return [_draw(node, names)]
+    writer = WRITERS.get(node.op) or WRITERS.get(kind)
+    if writer is None:
+        raise ProgramError(f"planned does not know the primitive {node.op.name}")
+    found: list[str] = writer(node, names)
+    return found
+
+
+def allocations(node: Node, names: Names) -> list[str]:
+    """The lines that make those results of a node that are new arrays in each run."""
+    if node.op.kind == CALL:
+        return []
+    return [f"{names.of(out)} = {_empty(out, names)}" for out in node.outputs if names.home(out).kind == FRESH]
 
 
 def scratch(node: Node, lies: Layouts) -> Sequence[Value]:
@@ -97,7 +107,7 @@ def _map(node: Node, names: Names) -> list[str]:
 
 
 def _loop(node: Node) -> list[Any]:
-    """For each operand the dtype in which the ufunc takes it, if it is a scalar that can be converted before; or None."""
+    """For each operand that is a scalar the dtype in which the ufunc takes it, if it can be converted before."""
     given: list[Any] = [_type(x) for x in node.inputs]
     arrays = [x for x in node.values if x.dtype is not None]
     weak = [x for x in node.values if x.dtype is None]
@@ -145,15 +155,7 @@ def _where(node: Node, names: Names) -> list[str]:
     copyto = names.function(np.copyto, "copyto")
     over_x = isinstance(x, Value) and x.dtype is not None and names.of(x) == out
     if not _bitwise(node):
-        other, copied = (x, y) if over_x else (y, x)
-        first = [] if isinstance(other, Value) and names.of(other) == out else [f"{copyto}({out}, {_operand(other, names)})"]
-        if not over_x:
-            return [*first, f"{copyto}({out}, {_operand(copied, names)}, where={names.of(condition)})"]
-        invert = names.function(np.logical_not, "logical_not")
-        return [
-            f"{invert}({names.of(condition)}, {hold})",
-            f"{copyto}({out}, {_operand(copied, names)}, where={hold})",
-        ]
+        return _masked(node, names, over_x)
     dtype = names.plan.scratch[node][0].dtype
     xor, both = (names.function(f, f.__name__) for f in (np.bitwise_xor, np.bitwise_and))
     bits = [_bits(x, dtype, node, names), _bits(y, dtype, node, names)]
@@ -171,6 +173,22 @@ def _where(node: Node, names: Names) -> list[str]:
         f"{xor}({bits[0]}, {bits[1]}, {result})",
         f"{both}({result}, {hold}, {result})",
         f"{xor}({result}, {kept}, {result})",
+    ]
+
+
+def _masked(node: Node, names: Names, over_x: bool) -> list[str]:
+    """The same by copies to some places: of y to those where the condition does not hold, if x is there already."""
+    condition, x, y = node.inputs
+    out, hold, given = names.of(node.out), names.of(names.plan.scratch[node][0]), _operand(condition, names)
+    copyto = names.function(np.copyto, "copyto")
+    if over_x:
+        invert = names.function(np.logical_not, "logical_not")
+        return [f"{invert}({given}, {hold})", f"{copyto}({out}, {_operand(y, names)}, where={hold})"]
+    below = _operand(y, names)
+    return [
+        *([] if below == out else [f"{copyto}({out}, {below})"]),
+        f"{names.function(np.not_equal, 'not_equal')}({given}, 0, {hold})",
+        f"{copyto}({out}, {_operand(x, names)}, where={hold})",
     ]
 
 
@@ -204,7 +222,9 @@ def _bits(x: Any, dtype: Any, node: Node, names: Names) -> str:
 
 
 def _fold(node: Node, names: Names) -> list[str]:
-    reduce = names.function(node.op.ufunc.reduce, f"{node.op.ufunc.__name__}.reduce")
+    ufunc = node.op.ufunc
+    known = getattr(np, ufunc.__name__, None) is ufunc
+    reduce = names.function(ufunc.reduce, node.op.name) if known else names.object(ufunc.reduce, node.op.name)
     axes = node.attrs["axis"]
     axis = axes[0] if len(axes) == 1 else axes
     keepdims = ", True" if node.attrs["keepdims"] else ""
@@ -224,12 +244,12 @@ def _product(node: Node, names: Names) -> list[str]:
 def _contiguous(value: Value, names: Names, orders: str = "CF") -> bool:
     tile = getattr(names, "tile", None)
     axis = None if tile is None else tile.axes.get(value)
-    if axis is not None and not names.home(value).block and value.order[:1] != (axis,):
-        return False
-    layout, count = names.plan.layouts[value], len(value.shape)
-    forward = tuple(range(count))
+    layout, last = names.plan.layouts[value], len(value.shape) - 1
     size = value.dtype.itemsize  # type: ignore[union-attr]
-    return is_dense(layout, forward, size) or ("F" in orders and is_dense(layout, forward[::-1], size))
+    forward = tuple(range(last + 1))
+    if axis in (None, 0) and is_dense(layout, forward, size):
+        return True
+    return "F" in orders and axis in (None, last) and is_dense(layout, forward[::-1], size)
 
 
 def _index(node: Node, names: Names) -> list[str]:
@@ -276,8 +296,9 @@ def _flat(node: Node, lies: Layouts) -> tuple[Value, int, Any] | None:
     rest: Any = np.zeros((), np.int64)
     for axis, array in enumerate(arrays):
         if axis != where:
-            inside = array.dtype.kind in "iu" and array.size and 0 <= array.data.min() and array.data.max() < x.shape[axis]
-            if not inside:
+            if array.dtype.kind not in "iu" or not array.size:
+                return None
+            if array.data.min() < 0 or array.data.max() >= x.shape[axis]:
                 return None
             rest = rest + array.data.astype(np.int64) * steps[axis]
     return value, steps[where], rest
@@ -311,7 +332,6 @@ def _kernel(node: Node, names: Names) -> str:
     function = op.ufunc if op.ufunc is not None and not attrs else op.kernel
     if attrs:
         function = partial(function, **attrs)
-        names.objects[f" {id(function)}"] = function  # alive as long as its id is a key
     operands = ", ".join(_operand(x, names) for x in node.inputs)
     call = f"{names.object(function, op.name)}({operands})"
     if node.outputs[0].dtype is None:
@@ -327,20 +347,15 @@ def _kernel(node: Node, names: Names) -> str:
 
 def _draw(node: Node, names: Names) -> str:
     out, method, arguments = node.out, node.attrs["method"], dict(node.attrs["arguments"])
-    drawn = f"{names.object(numpy_generator, 'numpy_generator')}({names.plain_object(node.attrs['generator'])}).{method}"
+    drawn = f"{names.object(numpy_generator, 'numpy_generator')}({names.spelled(node.attrs['generator'])}).{method}"
     size = arguments.pop("size", None)
     size = (size,) if isinstance(size, int) else size
     dtype = np.dtype(arguments.pop("dtype", np.float64)) if method in FILLED else None
-    if method in FILLED and not arguments and dtype == out.dtype and size == out.shape and out.shape:
-        if out.order == tuple(range(len(out.shape))):
-            kind = names.function(getattr(np, str(dtype)), str(dtype))
-            return f"{drawn}(dtype={kind}, out={names.of(out)})"
+    plain = method in FILLED and not arguments and out.order == tuple(range(len(out.shape)))
+    if plain and dtype == out.dtype and size == out.shape != ():
+        return f"{drawn}(dtype={names.function(getattr(np, str(dtype)), str(dtype))}, out={names.of(out)})"
     given = ", ".join(f"{key}={names.spelled(x)}" for key, x in node.attrs["arguments"].items())
     return f"{names.of(out)}[...] = {drawn}({given})"
-
-
-def _unknown(node: Node, names: Names) -> list[str]:
-    raise ProgramError(f"planned does not know the primitive {node.op.name}")
 
 
 WRITERS: dict[Any, Any] = {

@@ -30,7 +30,7 @@ class Names:
     imported   NumPy's functions that the text names
     objects    what the text names and cannot spell: kernels, random streams, …
     pending    lines that the next line of the step needs before it
-    assigned   lines that put Python numbers into arrays, where ufuncs take them in half the time
+    assigned   for a number the lines that put it into arrays, where ufuncs take it in half the time
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -40,7 +40,8 @@ class Names:
         self.imported: dict[str, str] = {}
         self.objects: dict[str, Any] = {}
         self.pending: list[str] = []
-        self.assigned: list[str] = []
+        self.assigned: dict[Value, list[str]] = {}
+        self._dynamic: dict[Value, list[str]] = {}
         self._known: dict[Key, str] = {}
         self._taken: set[str] = set(RESERVED)
         for value in plan.program.given:
@@ -88,7 +89,7 @@ class Names:
             base = self.of(node.inputs[0])
             wish = self.labels[value] if value.name else f"{base}_T" if node.op is TRANSPOSE else f"{base}_view"
             self._known[key] = name = self.unique(wish)
-            self.define(f"{name} = {self.view(base, node)}", self.is_static(value))
+            self._define(name, self.view(base, node), value)
             return name
         first = home.of or value
         self._known[key] = name = self.unique(self.labels.get(first if self.key(first) == key else value, "scratch"))
@@ -96,9 +97,21 @@ class Names:
             self.prologue.append(f"{name} = {self.placed(value, home.index, value.shape)}")
         return name
 
-    def define(self, line: str, static: bool) -> None:
-        """Write a line that defines something, to the prologue or before the next line of the step."""
-        (self.prologue if static else self.pending).append(line)
+    def _define(self, name: str, text: str, value: Value) -> None:
+        """Write the line that defines a view of a value, to the prologue or before the next line of the step."""
+        if self.is_static(value):
+            self.prologue.append(f"{name} = {text}")
+            return
+        self.pending.append(f"{name} = {text}")
+        self._dynamic.setdefault(self.plan.layouts[value].root, []).append(name)
+
+    def names_of(self, root: Value) -> list[str]:
+        """All names of what is made in each run: itself and its views."""
+        return [self.of(root), *self._dynamic.get(root, ())]
+
+    def of_first(self, value: Value) -> str:
+        """The name of the array of which a value is a part or a block."""
+        return self.labels[self.home(value).of or self.plan.layouts[value].root]
 
     def placed(self, value: Value, offset: int, shape: tuple[int, ...]) -> str:
         """The text of a piece of the arena."""
@@ -129,7 +142,7 @@ class Names:
         if key not in self._known:
             base = self.of(value)
             self._known[key] = name = self.unique(f"{base}_{what}")
-            self.define(f"{name} = {text.format(base)}", self.is_static(value))
+            self._define(name, text.format(base), value)
         return self._known[key]
 
     # Scalars, functions, objects.
@@ -141,7 +154,7 @@ class Names:
             if isinstance(x, Value):
                 self._known[key] = name = self.unique(f"{self.of(x)}_array")
                 self.prologue.append(f'{name} = np.empty((), "{dtype}")')
-                self.assigned.append(f"{name}[()] = {self.of(x)}")
+                self.assigned.setdefault(x, []).append(f"{name}[()] = {self.of(x)}")
             else:
                 self._known[key] = name = self.unique("_" + repr(x).replace("-", "minus_").replace("+", ""))
                 self.prologue.append(f'{name} = np.array({self.plain(x)}, "{dtype}")')
@@ -152,6 +165,12 @@ class Names:
         if type(x) in (bool, int, float) and x == x and abs(x) != float("inf"):
             return repr(x) if x >= 0 else f"({x!r})"
         return self.object(x, "scalar") if not isinstance(x, np.generic) else self.object(x, f"{x.dtype}")
+
+    def spelled(self, x: Any) -> str:
+        """Any other argument as text."""
+        parts = x if isinstance(x, tuple) else (x,)
+        plain = all(type(part) in (int, str, bool, type(None)) for part in parts)
+        return repr(x) if plain else self.plain(x) if type(x) is float else self.object(x, type(x).__name__.lower())
 
     def function(self, function: Any, text: str) -> str:
         """The name of one of NumPy's functions, `np.` + text where it is known by that."""
@@ -173,63 +192,57 @@ class Names:
         return self._known[key]
 
 
-class TileNames:
+class TileNames(Names):
     """The names within the loop over a tile's blocks: what is split goes by the name of its rows.
 
-    elements   (name, text) of what the loop runs over, beside the rows
-    sliced     lines that take rows of what is there only in this run
+    elements   (name, text) of what the loop runs over
+    sliced     lines that take the rows of what is there only in this run
     """
 
     def __init__(self, names: Names, tile: Tile) -> None:
-        self.names, self.tile = names, tile
+        vars(self).update(vars(names))  # both write the same text
+        self.whole, self.tile = names, tile
         self.elements: list[tuple[str, str]] = []
         self.sliced: list[str] = []
-        self._known: dict[Key, str] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.names, name)
+        self._rows: dict[Key, str] = {}
 
     def of(self, value: Value) -> str:
         """The name of a value, or of its rows."""
         axis = self.tile.axes.get(value)
         if value.dtype is None or axis is None:
-            return self.names.of(value)
-        names, key = self.names, self.names.key(value)
-        if key not in self._known:
-            if names.home(value).block:
-                base, text = self._block(value, axis)
-            else:
-                base = names.of(value)
-                text = f"{base}[{':, ' * axis}rows]"
-            self._known[key] = name = names.unique(f"{base}_rows")
-            if names.is_static(value):
+            return self.whole.of(value)
+        key = self.key(value)
+        if key not in self._rows:
+            base, rows = self._block(value) if self.home(value).block else (self.whole.of(value), "rows")
+            self._rows[key] = name = self.unique(f"{base}_rows")
+            text = f"{base}[{':, ' * axis}{rows}]" if rows else base
+            if self.is_static(value):
                 self.elements.append((name, text))
             else:
                 self.sliced.append(f"{name} = {text}")
-        return self._known[key]
+        return self._rows[key]
 
     def derived(self, value: Value, what: str, text: str) -> str:
         """The name of something that is made of the rows."""
         if self.tile.axes.get(value) is None:
-            return self.names.derived(value, what, text)
-        base, key = self.of(value), (*self.names.key(value), text)
-        if key not in self._known:
-            self._known[key] = name = self.names.unique(f"{base}_{what}")
-            if self.names.is_static(value):
+            return self.whole.derived(value, what, text)
+        base, key = self.of(value), (*self.key(value), text)
+        if key not in self._rows:
+            self._rows[key] = name = self.unique(f"{base}_{what}")
+            if self.is_static(value):
                 self.elements.append((name, text.format(dict(self.elements)[base])))
             else:
                 self.sliced.append(f"{name} = {text.format(base)}")
-        return self._known[key]
+        return self._rows[key]
 
-    def _block(self, value: Value, axis: int) -> tuple[str, str]:
+    def _block(self, value: Value) -> tuple[str, str]:
         """The buffer of one block, and the text of as much of it as a block has rows."""
-        names, tile = self.names, self.tile
-        home = names.home(value)
-        first = home.of or value
-        name = names.unique(names.labels.get(first, "scratch"))
+        tile, home = self.tile, self.home(value)
+        axis = tile.axes[value]
+        name = self.unique(self.labels.get(home.of or value, "scratch"))
         shape = tuple(tile.step if i == axis else n for i, n in enumerate(value.shape))
-        names.prologue.append(f"{name} = {names.placed(value, home.index, shape)}")
-        return name, name if tile.rows % tile.step == 0 else f"{name}[{':, ' * axis}: rows.stop - rows.start]"
+        self.prologue.append(f"{name} = {self.placed(value, home.index, shape)}")
+        return name, "" if tile.rows % tile.step == 0 else ": rows.stop - rows.start"
 
 
 def _part(part: Any) -> str | None:

@@ -19,7 +19,9 @@ def arena(nbytes: int) -> Array:
     return whole[start : start + nbytes]
 
 
-def place(memory: Array, offset: int, shape: tuple[int, ...], dtype: str, order: tuple[int, ...] | None = None) -> Array:
+def place(
+    memory: Array, offset: int, shape: tuple[int, ...], dtype: str, order: tuple[int, ...] | None = None
+) -> Array:
     """The array of this shape and dtype at an offset of the arena; its axes lie from the slowest to the fastest."""
     order = tuple(range(len(shape))) if order is None else order
     lengths = [shape[axis] for axis in order]
@@ -40,7 +42,7 @@ def blocks(rows: int, step: int) -> list[slice]:
 def own(result: Any, *operands: Any) -> Array:
     """What a kernel returned, as an array that does not share the memory of the kernel's operands."""
     array = np.asarray(result)
-    if any([isinstance(x, np.ndarray) and np.may_share_memory(array, x) for x in operands]):
+    if any(isinstance(x, np.ndarray) and np.may_share_memory(array, x) for x in operands):
         return array.copy("K")
     return array
 

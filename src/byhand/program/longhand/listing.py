@@ -1,0 +1,270 @@
+"""From a program to lines: which values have a line of their own, and the formula of each.
+
+A value stands inside of the one formula that reads it, unless it has a name of the courses, is read more than once, or
+would make the formula long. Numbers always stand inside; `numbers` takes out what is repeated. Called by `longhand`.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from typing import Any
+
+import numpy as np
+
+from byhand.core.variable import Array
+from byhand.program.ir import CHECK, CONSTANT, DRAW, FORWARD, Node, Program, Value
+from byhand.program.longhand.expression import (
+    Tree,
+    dtype_tree,
+    is_atom,
+    literal,
+    marked,
+    name,
+    parsed,
+    plain_number,
+    substituted,
+    text,
+)
+from byhand.program.longhand.line import Line, Listing
+from byhand.program.longhand.naming import RESERVED, Names
+from byhand.program.longhand.plainer import plainer, scalar_of
+from byhand.program.longhand.reading import Reading, read
+from byhand.program.longhand.tidy import tidied
+
+LONGEST = 56  # characters of a formula that stands inside of another
+SMALL = 16  # values of a constant that is written out
+
+
+class Builder:
+    """Walks through the program; `lines` grow."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = plainer(program)
+        self.nodes = _living(self.program)
+        self.listing = Listing()
+        self.readings: dict[Node, Reading] = {}
+        taken: set[str] = set(RESERVED)
+        for node in self.nodes:
+            if node.op is not DRAW:
+                reading = self.readings[node] = read(node, taken)
+                self.listing.functions |= reading.around.functions
+                self.listing.constants |= reading.around.constants
+                self.listing.modules |= reading.around.modules
+        self.names = Names(self.program, {*self.listing.functions, *self.listing.constants})
+        self.lines: list[Line] = []
+        self.trees: dict[Value, Tree] = {}
+        self.roots = set(self.program.roots)
+        self.counts: dict[Value, int] = {}
+        for node in self.nodes:
+            self._count(node)
+        self.counters = {new: number for number, new in self.program.number_writes if self._counts_on(number, new)}
+
+    def _count(self, node: Node) -> None:
+        """How often each value stands in the text."""
+        reading = self.readings.get(node)
+        for i, x in enumerate(node.inputs):
+            if isinstance(x, Value):
+                times = 1 if reading is None else reading.count(reading.parameters[i])
+                self.counts[x] = self.counts.get(x, 0) + times
+
+    def _counts_on(self, number: Value, new: Value) -> bool:
+        """Whether the old number is read for nothing but the new one."""
+        readers = [node for node in self.nodes if number in node.inputs]
+        return len(readers) == 1 and new in readers[0].outputs
+
+    def build(self) -> list[Line]:
+        """All lines, before writes find their places."""
+        for value in self.program.given:
+            self._give(value)
+        for node in self.nodes:
+            if node.op is DRAW:
+                self._draw(node)
+            elif node.outputs[0].dtype is None:
+                self._number(node)
+            else:
+                self._compute(node)
+        return self.lines
+
+    # what comes from outside
+
+    def _give(self, value: Value) -> None:
+        facts = {"number": True} if value.dtype is None else {"shape": value.shape, "dtype": value.dtype}
+        self.trees[value] = marked(name(self.names[value]), **facts)
+        if value.origin != CONSTANT or value.shape == () or not self.counts.get(value):
+            return
+        tree = written_out(value.data)
+        if tree is not None:
+            self._line(value, tree, Line([], FORWARD, []))
+
+    def is_written_out(self, value: Value) -> bool:
+        """Whether a constant stands in the text and need not be given."""
+        return value.shape == () or written_out(value.data) is not None
+
+    # one node
+
+    def _draw(self, node: Node) -> None:
+        arguments = dict(node.attrs["arguments"])
+        first = [arguments.pop(key) for key in ("low", "high", "x") if key in arguments]
+        first += [arguments.pop("size")] if not first and "size" in arguments else []
+        keywords = [ast.keyword(key, literal(value)) for key, value in arguments.items()]
+        call = ast.Call(parsed(f"{self.stream(node)}.{node.attrs['method']}"), [literal(x) for x in first], keywords)
+        out = node.out
+        if self._is_inside(out, call) and self._is_next_draw(node):
+            self.trees[out] = marked(call, shape=out.shape, dtype=out.dtype)
+        else:
+            self._line(out, call, Line([], node.section, [], out, node))
+
+    def stream(self, node: Node) -> str:
+        """The name of the generator that a node draws from."""
+        generators = list(dict.fromkeys(n.attrs["generator"] for n in self.nodes if n.op is DRAW))
+        place = generators.index(node.attrs["generator"])
+        return "rng" if place == 0 else f"rng{place + 1}"
+
+    def _is_next_draw(self, node: Node) -> bool:
+        """Whether nothing else is drawn before this is read."""
+        after = self.nodes[self.nodes.index(node) + 1 :]
+        for other in after:
+            if node.out in other.inputs:
+                return self._is_line(other)
+            if other.op is DRAW:
+                return False
+        return True
+
+    def _is_line(self, node: Node) -> bool:
+        """Whether a node that reads a draw surely has its own line."""
+        return bool(node.outputs) and node.outputs[0] in self.names
+
+    def _number(self, node: Node) -> None:
+        out = node.outputs[0]
+        reading = self.readings[node]
+        tree = tidied(substituted(reading.results[0], self._operands(node, reading)))
+        number = self.counters.get(out)
+        if number is not None:
+            self.names[out] = self.names[number]
+            self._line(out, tree, Line([], node.section, [], None, node))
+        else:
+            self.trees[out] = marked(tree, number=True, value_of=out)
+
+    def _compute(self, node: Node) -> None:
+        reading = self.readings[node]
+        operands = self._operands(node, reading)
+        needed = [i for i, out in enumerate(node.outputs) if self.counts.get(out) or out in self.roots]
+        results = [tidied(substituted(tree, operands)) for tree in reading.results]
+        if not reading.statements and len(needed) == 1 and self._is_inside(node.outputs[needed[0]], results[needed[0]]):
+            out = node.outputs[needed[0]]
+            self.trees[out] = marked(results[needed[0]], shape=out.shape, dtype=out.dtype)
+            return
+        renamed = {local: self._local(node, reading, local) for local in reading.locals}
+        results = [tidied(substituted(tree, operands, renamed)) for tree in reading.results]
+        line = Line([], node.section, [], None, node, _may_alias(node))
+        if reading.statements:
+            line.statements = [tidied(substituted(part, operands, renamed)) for part in reading.statements]
+            line.shapes = _shapes(node, reading)
+            self.lines.append(line)
+        for i in reversed(needed):  # probabilities before the loss that is made of them
+            out = node.outputs[i]
+            if isinstance(results[i], ast.Name) and results[i].id in renamed.values():
+                line.value = out
+                self.trees[out] = marked(results[i], shape=out.shape, dtype=out.dtype)
+            else:
+                self._line(out, results[i], Line([], node.section, [], out, node, _may_alias(node)))
+
+    def _local(self, node: Node, reading: Reading, local: str) -> str:
+        """The name of a local of a kernel: that of the output if it is one."""
+        for out, tree in zip(node.outputs, reading.results, strict=True):
+            if isinstance(tree, ast.Name) and tree.id == local:
+                return self.names[out]
+        return self.names.unlike(local)
+
+    def _line(self, out: Value, tree: Tree, line: Line) -> None:
+        """A line that computes one value by a formula."""
+        title = self.names[out]
+        line.statements = [ast.Assign([ast.Name(title, ast.Store())], tree)]
+        line.shapes = [None if out.dtype is None else out.shape]
+        self.lines.append(line)
+        facts = {"number": True} if out.dtype is None else {"shape": out.shape, "dtype": out.dtype}
+        self.trees[out] = marked(name(title), **facts)
+
+    def _is_inside(self, out: Value, tree: Tree) -> bool:
+        """Whether a value stands inside of the formula that reads it."""
+        if out in self.roots or out in self.names:
+            return False
+        if is_atom(tree):
+            return True
+        return self.counts.get(out) == 1 and len(text(tree)) <= LONGEST
+
+    # operands
+
+    def _operands(self, node: Node, reading: Reading) -> dict[str, Tree]:
+        """The formula that stands for each parameter."""
+        found: dict[str, Tree] = {}
+        for parameter, x in zip(reading.parameters, node.inputs, strict=True):
+            scalar = scalar_of(x)
+            if scalar is not None:
+                found[parameter] = self._scalar(node, scalar)
+            elif isinstance(x, Value):
+                found[parameter] = self.trees[x]
+            elif x is not None:
+                found[parameter] = literal(x)
+        return found
+
+    def _scalar(self, node: Node, scalar: Any) -> Tree:
+        """A NumPy scalar: as a plain number where an array of its dtype beside it settles the dtype of the result."""
+        beside = [x for x in node.values if scalar_of(x) is None and x.dtype == scalar.dtype]
+        if beside and node.op.kind == "elementwise" and node.out.dtype == scalar.dtype:
+            return literal(plain_number(scalar) if isinstance(scalar, np.generic) else scalar)
+        return literal(scalar)
+
+
+def _living(program: Program) -> list[Node]:
+    """The nodes that outputs, writes and draws need; what only a check reads is not printed."""
+    needed = {x for x in program.outputs if isinstance(x, Value)}
+    needed |= {new for _, new in (*program.writes, *program.number_writes)}
+    kept: list[Node] = []
+    for node in reversed(program.nodes):
+        if node.op is DRAW or (node.op is not CHECK and needed.intersection(node.outputs)):
+            kept.append(node)
+            needed.update(node.values)
+    return kept[::-1]
+
+
+def _may_alias(node: Node) -> bool:
+    """Whether the result may be a view of an operand."""
+    return node.op.kind not in ("elementwise", "reduce", "contract")
+
+
+def written_out(data: Array) -> Tree | None:
+    """A constant as a formula, if that is short."""
+    dtype = text(dtype_tree(data.dtype))
+    if data.size > 1 and (data == data.flat[0]).all():
+        first = data.flat[0].item()
+        if first in (0, 1):
+            return parsed(f"np.{('zeros', 'ones')[int(first)]}({data.shape!r}, {dtype})")
+        return parsed(f"np.full({data.shape!r}, {text(literal(plain_number(data.flat[0])))}, {dtype})")
+    if data.size > SMALL or not data.size:
+        return None if data.size else parsed(f"np.zeros({data.shape!r}, {dtype})")
+    tree = ast.Call(parsed("np.array"), [literal(_nested(data)), dtype_tree(data.dtype)], [])
+    return tree if len(text(tree)) <= 80 else None
+
+
+def _nested(data: Array) -> Any:
+    return [_nested(part) for part in data] if data.ndim else plain_number(data[()])
+
+
+def _shapes(node: Node, reading: Reading) -> list[tuple[int, ...] | None]:
+    """The shapes of what a kernel saves on its way, found by running it on zeros."""
+    known: dict[str, Any] = {"np": np}
+    for parameter, x in zip(reading.parameters, node.inputs, strict=True):
+        known[parameter] = np.zeros(x.shape, x.dtype) if isinstance(x, Value) else x
+    shapes: list[tuple[int, ...] | None] = []
+    with np.errstate(all="ignore"):
+        for part in reading.statements:
+            try:
+                code = ast.fix_missing_locations(ast.Module([copy.deepcopy(part)], []))
+                exec(compile(code, "<line>", "exec"), known)  # the kernel's own text
+            except Exception:  # it calls a function that stands above
+                return [None] * (len(reading.statements) - 1) + [node.out.shape]
+            target = part.targets[0] if isinstance(part, ast.Assign) else None
+            shapes.append(np.shape(known[target.id]) if isinstance(target, ast.Name) else None)
+    return shapes

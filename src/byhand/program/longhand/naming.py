@@ -1,0 +1,189 @@
+"""What the values of a program are called: z1, a1, z2, loss; p for probabilities; d_z1 for a gradient.
+
+Called by `listing`. A value without a name of its own need not have a line of its own; if it has one it is h1, h2, ….
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from typing import Any
+
+from byhand.program.ir import BACKWARD, DRAW, FORWARD, NUMBER, Node, Program, Value, identifier
+from byhand.program.longhand.layers import kind_of, state_names
+
+RESERVED = {"np", "rng", "n", "math", "self", *keyword.kwlist, *dir(builtins)}
+RESIDUALS = {"p": "p"}
+RESULTS = {"softmax": "p", "log_softmax": "log_p"}
+AFFINE = {"fc", "conv", "lstm", "gru", "rnn"}
+
+
+class Names:
+    """Names by value, each unlike all others.
+
+    wishes  what a value would be called
+    """
+
+    def __init__(self, program: Program, reserved: set[str]) -> None:
+        self.taken = RESERVED | reserved
+        self._names: dict[Value, str] = {}
+        self.wishes: dict[Value, str] = {}
+        self._counts: dict[str, int] = {}
+        states = state_names(program)
+        for value in program.given:
+            wish = states.get(value) or identifier(value.name) or {NUMBER: "c"}.get(value.origin, "constant")
+            self._names[value] = self.unlike(wish)
+        _Course(program, self).name()
+
+    def unlike(self, wish: str) -> str:
+        """A new name as near to this one as can be."""
+        name, number = wish, 2
+        while name in self.taken:
+            name, number = f"{wish}_{number}", number + 1
+        self.taken.add(name)
+        return name
+
+    def numbered(self, stem: str) -> str:
+        """A new name: the stem with the next number."""
+        while True:
+            self._counts[stem] = self._counts.get(stem, 0) + 1
+            name = f"{stem}{self._counts[stem]}"
+            if name not in self.taken:
+                self.taken.add(name)
+                return name
+
+    def __contains__(self, value: Value) -> bool:
+        """Whether a value has a name, or a wish for one."""
+        return value in self._names or value in self.wishes
+
+    def __getitem__(self, value: Value) -> str:
+        """The name of a value; one is found for it if it has none."""
+        if value not in self._names:
+            wish = self.wishes.get(value)
+            stem = "c" if value.dtype is None else "h"
+            self._names[value] = self.unlike(wish) if wish else self.numbered(stem)
+        return self._names[value]
+
+    def __setitem__(self, value: Value, name: str) -> None:
+        self._names[value] = name
+
+
+class _Course:
+    """Gives the names of the courses, walking through the forward section."""
+
+    def __init__(self, program: Program, names: Names) -> None:
+        self.program, self.names = program, names
+        self.producers = program.producers()
+        self.stage: dict[Value, int] = {}  # after how many layers a value comes
+        self.layers = 0
+
+    def name(self) -> None:
+        forward = [node for node in self.program.nodes if node.section == FORWARD]
+        self.several = sum(self._layer(node) is not None for node in forward) > 1
+        for node in forward:
+            self._forward(node)
+        loss = next((x for x in self.program.outputs if isinstance(x, Value)), None)
+        if loss is not None and loss.shape == () and any(n.section == BACKWARD for n in self.program.nodes):
+            self.names.wishes.setdefault(loss, "loss")
+        for node in self.program.nodes:
+            for out in node.outputs:
+                of = out.gradient_of
+                if of is not None and of in self.names and out not in self.names.wishes:
+                    base = self.names[of] if of in self.program.given else self.names.wishes[of]
+                    self.names.wishes[out] = f"d_{base}"
+
+    def _forward(self, node: Node) -> None:
+        layer = self._layer(node)
+        if layer is not None:
+            self.layers += 1
+            self._wish(node.out, "z", self.layers)
+            return
+        stages = [self.stage[x] for x in node.values if x in self.stage]
+        if not node.outputs:
+            return
+        residuals = list(getattr(node.op, "residuals", None) or ())
+        for title, out in zip(residuals, node.outputs[1:], strict=False):
+            if title in RESIDUALS:
+                self.names.wishes[out] = RESIDUALS[title]
+        if node.op.name in RESULTS:
+            self.names.wishes[node.out] = RESULTS[node.op.name]
+        if not stages:
+            return
+        stage = max(stages)
+        if node.op.name == "normalize":
+            title = self._title(node)
+            self._wish(node.out, title[0], stage) if title[1] else self.names.wishes.setdefault(node.out, title[0])
+            self.stage[node.out] = stage
+        elif node.op.name == "mul" and self._mask(node) is not None:
+            mask = self._mask(node)
+            assert mask is not None
+            self._wish(node.out, "h", stage)
+            self._wish(mask, "mask", stage)
+            del self.stage[mask]
+        elif _activates(node):
+            self._wish(node.out, "a", stage)
+        elif node.op.kind == "view" or node.op.name in ("add", "sub", "mul"):
+            self.stage[node.out] = stage
+
+    def _wish(self, value: Value, stem: str, stage: int) -> None:
+        self.names.wishes[value] = f"{stem}{stage}" if self.several else stem
+        self.stage[value] = stage
+
+    def _layer(self, node: Node) -> Node | None:
+        """The node, if it is an affine map by a state; for a product that a bias is added to, the sum."""
+        if node.op.name in ("add", "sub"):
+            x, y = (self.producers.get(v) if isinstance(v, Value) else None for v in node.inputs)
+            product, bias = (x, node.inputs[1]) if x is not None and self._is_affine(x) else (y, node.inputs[0])
+            known = product is not None and self._is_affine(product) and product.op.name == "matmul"
+            return node if known and self._from_state(bias) else None
+        if not self._is_affine(node):
+            return None
+        uses = [n for n in self.program.nodes if node.out in n.inputs and n.section == FORWARD]
+        if node.op.name == "matmul" and len(uses) == 1 and uses[0].op.name == "add":
+            (use,) = uses
+            if any(self._from_state(x) for x in use.inputs if x is not node.out):
+                return None  # the sum is the layer
+        return node
+
+    def _is_affine(self, node: Node) -> bool:
+        return kind_of(node) in AFFINE and any(self._from_state(x) for x in node.inputs[1:])
+
+    def _from_state(self, x: Any) -> bool:
+        """Whether it is a state, or a view of one."""
+        while isinstance(x, Value) and x not in self.program.states:
+            node = self.producers.get(x)
+            if node is None or node.op.kind != "view":
+                return False
+            x = node.inputs[0]
+        return isinstance(x, Value)
+
+    def _title(self, node: Node) -> tuple[str, bool]:
+        """What a normalised value is called, and whether the name wants a number."""
+        weight = node.inputs[1]
+        if isinstance(weight, Value) and self._from_state(weight):
+            while weight not in self.program.states:
+                weight = self.producers[weight].inputs[0]
+            return self.names[weight].rpartition("_")[0] or self.names[weight], False
+        return kind_of(node) or "h", True
+
+    def _mask(self, node: Node) -> Value | None:
+        """The operand that is made of a draw alone: the mask of dropout."""
+        for x in node.values:
+            if x not in self.stage and self._is_drawn(x):
+                return x
+        return None
+
+    def _is_drawn(self, x: Any) -> bool:
+        node = self.producers.get(x)
+        if node is None:
+            return False
+        return node.op is DRAW or (len(list(node.values)) == 1 and all(map(self._is_drawn, node.values)))
+
+
+def _activates(node: Node) -> bool:
+    module = getattr(getattr(node.op, "kernel", None), "__module__", "")
+    plain = module.endswith((".activation", ".trigonometry", ".special")) or node.op.name in ("exp", "softplus")
+    return plain and node.op.name not in RESULTS
+
+
+__all__ = ["Names"]

@@ -1,0 +1,162 @@
+"""A listing as text: sections with their headings, shapes in a column beside the lines, no line too long.
+
+Called by `longhand` and `script`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+
+from byhand.program.ir import UPDATE
+from byhand.program.longhand.expression import text
+from byhand.program.longhand.line import Line, Listing, Loop
+
+WIDTH = 100
+COLUMN = 72  # lines longer than this do not move the column of comments
+
+Explain = Callable[[Line], str]
+
+
+def body(listing: Listing, explain: Explain | None = None) -> list[str]:
+    """The lines of a step, without indentation of their own but for loops."""
+    out: list[str] = []
+    sections = list(dict.fromkeys(part.section for part in listing.lines))
+    for section, parts in _runs(listing.lines):
+        if len(sections) > 1:
+            out += [*([""] if out else []), f"# {section}"]
+        rows: list[tuple[str, str]] = []
+        for part in parts:
+            rows += _loop(part, explain) if isinstance(part, Loop) else _rows(part, section != UPDATE, explain)
+        out += _aligned(rows)
+    return out
+
+
+def _runs(parts: Sequence[Line | Loop]) -> list[tuple[str, list[Line | Loop]]]:
+    """Neighbours of one section together."""
+    runs: list[tuple[str, list[Line | Loop]]] = []
+    for part in parts:
+        if not runs or runs[-1][0] != part.section:
+            runs.append((part.section, []))
+        runs[-1][1].append(part)
+    return runs
+
+
+def _rows(line: Line, shaped: bool, explain: Explain | None) -> list[tuple[str, str]]:
+    """Code and comment, a row for each statement."""
+    note = explain(line) if explain is not None else ""
+    rows = []
+    for i, (part, shape) in enumerate(zip(line.statements, line.shapes, strict=True)):
+        comment = f"{shape}" if shaped and shape is not None else ""
+        if i == len(line.statements) - 1 and note:
+            comment = f"{comment}  {note}".strip()
+        rows.append((text(part), comment))
+    return rows
+
+
+def _loop(loop: Loop, explain: Explain | None) -> list[tuple[str, str]]:
+    rows = [(f"for {', '.join(loop.names)} in (", "")]
+    rows += [(f"    ({', '.join(row)}),", "") for row in loop.rows]
+    rows.append(("):", ""))
+    for line in loop.body:
+        rows += [(f"    {code}", comment) for code, comment in _rows(line, False, explain)]
+    return rows
+
+
+def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
+    """Comments in one column; a comment that has no room goes on below its line."""
+    widths = [len(code) for code, comment in rows if comment and len(code) <= COLUMN]
+    column = max(widths, default=0) + 2
+    lines: list[str] = []
+    for code, comment in rows:
+        *before, last = wrapped(code)
+        lines += before
+        if not comment:
+            lines.append(last)
+            continue
+        place = max(column, len(last) + 2)
+        head, *rest = _broken(comment, max(WIDTH - 4 - place - 2, 24))
+        lines.append(f"{last:{place}}# {head}")
+        lines += [f"{'':{place}}# {more}" for more in rest]
+    return lines
+
+
+def _broken(comment: str, width: int) -> list[str]:
+    """A comment in lines."""
+    lines = [""]
+    for word in comment.split(" "):
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] or not word else word
+    return lines
+
+
+def wrapped(code: str, width: int = WIDTH - 4, hang: int = 4) -> list[str]:
+    """A long statement on several lines, broken at spaces inside of its brackets, as late as possible."""
+    if len(code) <= width or "\n" in code:
+        return code.split("\n")
+    best, depth, quote = 0, 0, ""
+    for i, c in enumerate(code):
+        if quote:
+            quote = "" if c == quote else quote
+        elif c in "'\"":
+            quote = c
+        elif c in "([{":
+            depth += 1
+        elif c in ")]}":
+            depth -= 1
+        elif c == " " and depth and i <= width:
+            best = i
+    if not best:
+        return [code] if code.count(" = ") != 1 or not _is_assignment(code) else _in_brackets(code, width, hang)
+    rest = wrapped(" " * hang + code[best + 1 :], width, hang) if _balanced(code[:best]) else None
+    return [code[:best], *(rest or _hanging(code[best + 1 :], width, hang))]
+
+
+def _hanging(rest: str, width: int, hang: int) -> list[str]:
+    """What follows a break: each next line is broken at any space, since a bracket is open."""
+    lines = [" " * hang]
+    for word in rest.split(" "):
+        if len(lines[-1]) + len(word) + 1 > width and lines[-1].strip():
+            lines.append(" " * hang)
+        lines[-1] += word if not lines[-1].strip() else f" {word}"
+    return lines
+
+
+def _balanced(code: str) -> bool:
+    return code.count("(") == code.count(")") and code.count("[") == code.count("]")
+
+
+def _is_assignment(code: str) -> bool:
+    return isinstance(ast.parse(code).body[0], ast.Assign)
+
+
+def _in_brackets(code: str, width: int, hang: int) -> list[str]:
+    """A formula without brackets of its own gets some."""
+    head, _, formula = code.partition(" = ")
+    return wrapped(f"{head} = ({formula})", width, hang)
+
+
+def signature(title: str, names: Sequence[str]) -> list[str]:
+    """The head of a function, on several lines if need be."""
+    head = f"def {title}({', '.join(names)}):"
+    if len(head) <= WIDTH:
+        return [head]
+    return [f"def {title}(", *filled(names, "    "), "):"]
+
+
+def filled(words: Sequence[str], indent: str) -> list[str]:
+    """Words with commas, as many on a line as fit."""
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + len(word) + 2 <= WIDTH:
+            lines[-1] += f" {word},"
+        else:
+            lines.append(f"{indent}{word},")
+    return lines
+
+
+def sentences(prose: str) -> list[str]:
+    """Prose in lines."""
+    return _broken(prose, WIDTH - 4)

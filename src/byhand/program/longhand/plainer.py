@@ -1,0 +1,83 @@
+"""The program as one would write it: without copies that no text needs, and with dropout's masks of zeros and ones.
+
+Two rewritings of a captured program before it is printed. Both keep its values, the second up to rounding.
+Called by `listing`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from byhand.core.op import OPS
+from byhand.program.ir import CONSTANT, Node, Program, Value
+from byhand.program.longhand.expression import plain_number
+
+
+def plainer(program: Program) -> Program:
+    """Both rewritings."""
+    return bare_masks(without_clones(program))
+
+
+def without_clones(program: Program) -> Program:
+    """A value never changes, so its copy is the value itself; what the copy is the gradient of, the value is."""
+    renamed: dict[Value, Any] = {}
+    kept: list[Node] = []
+    for node in program.nodes:
+        if node.op.name != "clone" or not isinstance(node.inputs[0], Value):
+            kept.append(node)
+            continue
+        source = node.inputs[0]
+        renamed[node.out] = source
+        while source in renamed:
+            source = renamed[source]
+        if source.gradient_of is None and source not in program.given:
+            source.gradient_of = node.out.gradient_of
+    return program.replaced(kept, renamed) if renamed else program
+
+
+def bare_masks(program: Program) -> Program:
+    """Inverted dropout with its division in sight: x · (mask · 1.25) as x · mask / 0.8."""
+    producers, uses = program.producers(), program.uses()
+    masks: dict[Value, tuple[Value, float]] = {}
+    for node in program.nodes:
+        found = _scaled_coins(node, producers)
+        if found is not None and all(use.op.name == "mul" for use in uses.get(node.out, ())):
+            masks[node.out] = found
+    if not masks or any(mask in program.roots for mask in masks):
+        return program
+    nodes: list[Node] = []
+    for node in program.nodes:
+        mask = next((x for x in node.values if x in masks), None)
+        if node.outputs and node.outputs[0] in masks:
+            continue
+        if mask is None:
+            nodes.append(node)
+            continue
+        coins, kept = masks[mask]
+        x = next((x for x in node.inputs if x is not mask), mask)
+        product = Value(node.out.shape, node.out.dtype, node.out.order)
+        at = (node.section, node.rule, node.place)
+        nodes.append(Node(OPS["mul"], (x, coins), {}, (product,), *at))
+        nodes.append(Node(OPS["true_divide"], (product, kept), {}, node.outputs, *at))
+    return program.replaced(nodes)
+
+
+def _scaled_coins(node: Node, producers: dict[Value, Node]) -> tuple[Value, float] | None:
+    """For a mask of zeros and c: the booleans, and 1 / c."""
+    if node.op.name != "mul" or len(node.inputs) != 2:
+        return None
+    for coins, factor in (node.inputs, node.inputs[::-1]):
+        if isinstance(coins, Value) and coins.dtype == bool and coins in producers:
+            scale = scalar_of(factor)
+            if scale is not None and scale.dtype.kind == "f" and scale > 1 and node.out.dtype == scale.dtype:
+                return coins, plain_number(scale.dtype.type(1 / scale))
+    return None
+
+
+def scalar_of(x: Any) -> Any:
+    """The NumPy scalar that an operand is, if it is one or a constant of one value without axes."""
+    if isinstance(x, Value):
+        return x.data[()] if x.origin == CONSTANT and x.shape == () and x.data is not None else None
+    return x if isinstance(x, np.generic) else None

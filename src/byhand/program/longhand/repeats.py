@@ -1,0 +1,154 @@
+"""What is done again and again is written once: numbers that several formulas need, updates alike for all parameters.
+
+Called by `longhand`, last of all.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections import Counter
+from collections.abc import Sequence
+
+from byhand.program.ir import UPDATE, Program, Value
+from byhand.program.longhand.expression import Tree, name, substituted, text
+from byhand.program.longhand.line import Line, Loop
+from byhand.program.longhand.naming import Names
+
+LONG = 3  # operations: a number of so many is computed once
+
+
+class _Numbers(ast.NodeTransformer):
+    """Replaces the formula of a number by its name."""
+
+    def __init__(self, value: Value, title: str) -> None:
+        self.value, self.title = value, title
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        if getattr(node, "value_of", None) is self.value:
+            return name(self.title)
+        return super().visit(node)  # type: ignore[no-any-return]
+
+
+def numbers_once(program: Program, lines: list[Line], names: Names) -> list[Line]:
+    """A line for each number that is long and stands in several places."""
+    for value in [out for node in program.nodes for out in node.outputs if out.dtype is None]:
+        places: list[tuple[Line, Tree]] = [
+            (line, tree) for line in lines for part in line.statements for tree in ast.walk(part)
+            if getattr(tree, "value_of", None) is value
+        ]  # type: ignore[misc]  # fmt: skip
+        if len(places) < 2 or sum(isinstance(n, ast.BinOp) for n in ast.walk(places[0][1])) < LONG:
+            continue
+        first, tree = places[0]
+        title = names[value]
+        made = Line([ast.Assign([ast.Name(title, ast.Store())], copy.deepcopy(tree))], first.section, [None])
+        for line in lines:
+            line.statements = [_Numbers(value, title).visit(part) for part in line.statements]  # type: ignore[misc]
+        lines = [part for line in lines for part in ((made, line) if line is first else (line,))]
+    return lines
+
+
+def in_loops(program: Program, lines: list[Line], names: Names) -> list[Line | Loop]:
+    """The updates at the end as a loop over parameters, where several are alike and more than one line long."""
+    start = len(lines)
+    while start and lines[start - 1].section == UPDATE:
+        start -= 1
+    families = _families(program, names)
+    owners = [_owner(line, families, lines[start:]) for line in lines[start:]]
+    if None in owners:
+        return [*lines]
+    shared = [line for line, owner in zip(lines[start:], owners, strict=True) if not owner]
+    letters: dict[str, str] = {}
+    alike: dict[str, list[tuple[dict[str, str], list[Line]]]] = {}
+    for title in dict.fromkeys(filter(None, owners)):
+        own = [line for line, owner in zip(lines[start:], owners, strict=True) if owner == title]
+        names_of = _generic(own, families[title], letters, names)
+        key = "\n".join(text(substituted(part, {}, names_of)) for line in own for part in line.statements)
+        alike.setdefault(key, []).append((names_of, own))
+    made: list[Line | Loop] = []
+    for members in alike.values():
+        if len(members) > 1 and sum(len(line.statements) for line in members[0][1]) > 1:
+            made.append(_loop(members))
+        else:
+            made += [line for _, own in members for line in own]
+    if not any(isinstance(part, Loop) for part in made):
+        return [*lines]
+    return [*lines[:start], *shared, *made]
+
+
+def _families(program: Program, names: Names) -> dict[str, dict[str, str]]:
+    """For each parameter the names that go with it, and what they are called in a loop."""
+    families: dict[str, dict[str, str]] = {}
+    states = {state.name: state for state in program.states if state.name}
+    for state in program.states:
+        owner = state.name.rpartition(".")[0]
+        if owner not in states:
+            families[names[state]] = {names[state]: "w"}
+    for state in program.states:
+        owner = state.name.rpartition(".")[0]
+        if owner in states:
+            own = names[state]
+            letter = own.removesuffix(f"_{names[states[owner]]}")
+            families[names[states[owner]]][own] = letter if letter != own else state.name.rpartition(".")[2]
+    for node in program.nodes:
+        for out in node.outputs:
+            of = out.gradient_of
+            if of is not None and of in program.states and out in names and names[of] in families:
+                families[names[of]][names[out]] = "d_w"
+    return families
+
+
+def _owner(line: Line, families: dict[str, dict[str, str]], lines: Sequence[Line]) -> str | None:
+    """The parameter that a line is about; "" if it is about none, None if about several."""
+    found = [title for title, members in families.items() if (line.reads | line.writes) & set(members)]
+    if len(found) > 1:
+        return None
+    if found:  # what it computes on its way is the family's, too
+        for title in line.writes:
+            families[found[0]].setdefault(title, "")
+        return found[0]
+    return ""
+
+
+def _generic(
+    lines: Sequence[Line], family: dict[str, str], letters: dict[str, str], names: Names
+) -> dict[str, str]:
+    """The names of a family as they are called in a loop; temporaries by their place."""
+    for title in filter(None, family.values()):
+        letters.setdefault(title, names.unlike(title) if title not in letters else "")
+    found = {own: letters[title] for own, title in family.items() if title}
+    temporaries = [title for line in lines for title in sorted(line.writes) if not family.get(title)]
+    counts = Counter(_stem(title) for title in temporaries)
+    for i, title in enumerate(dict.fromkeys(temporaries)):
+        found[title] = _stem(title) if counts[_stem(title)] == 1 else f"u{i + 1}"
+    return found
+
+
+def _stem(title: str) -> str:
+    """A name without the number that makes it unlike others."""
+    head, _, tail = title.rpartition("_")
+    return head if head and tail.isdigit() else title
+
+
+def _loop(members: list[tuple[dict[str, str], list[Line]]]) -> Loop:
+    """One loop for families that are alike."""
+    first, own = members[0]
+    used = {title for line in own for title in (*line.reads, *line.writes)}
+    columns = [title for title in first if title in used and _is_given(title, own)]
+    titles = [first[title] for title in columns]
+    rows = [[{new: old for old, new in names.items()}[title] for title in titles] for names, _ in members]
+    for line in own:
+        line.statements = [substituted(part, {}, first) for part in line.statements]
+    return Loop(titles, rows, own, UPDATE)
+
+
+def _is_given(title: str, lines: Sequence[Line]) -> bool:
+    """Whether a name has a value before these lines."""
+    for line in lines:
+        for part in line.statements:
+            reads = Line([part], UPDATE, []).reads
+            if title in reads:
+                return True
+            if title in Line([part], UPDATE, []).writes:
+                return False
+    return False

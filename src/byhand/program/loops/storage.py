@@ -1,0 +1,134 @@
+"""Where values are that reach memory: layouts that suit the loops, pieces of one arena, and states written in place.
+
+What is given has its layout; what is computed gets the one in which the loop that writes it walks, so that neighbours
+in the loop are neighbours in memory. Most values never get here: they live in registers within one nest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from byhand.core.variable import Array
+from byhand.program.ir import ARGUMENT, CONSTANT, STATE, Value
+from byhand.program.layout import dense, seen
+from byhand.program.loops.sources import Source
+from byhand.program.packing import pack
+
+Strides = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a value, or a view, is: so many numbers from the start of the root's memory, and the steps of its axes."""
+
+    root: Value
+    offset: int
+    strides: Strides
+
+
+@dataclass(eq=False)
+class Piece:
+    """A part of the arena, from the first item that uses it to the last."""
+
+    nbytes: int
+    first: int
+    last: int
+    offset: int = 0
+
+
+@dataclass(eq=False)
+class Storage:
+    """The memory of a program.
+
+    strides  of every root that has memory, in numbers and not in bytes
+    homes    for what is computed in the memory of a state, that state
+    pieces   of the arena, for the rest of what is computed
+    pinned   roots that are reshaped by views, and so lie in the order that their value says
+    """
+
+    sources: dict[Value, Source]
+    strides: dict[Value, Strides] = field(default_factory=dict)
+    homes: dict[Value, Value] = field(default_factory=dict)
+    pieces: dict[Value, Piece] = field(default_factory=dict)
+    pinned: set[Value] = field(default_factory=set)
+    nbytes: int = 0
+
+    def __post_init__(self) -> None:
+        for source in self.sources.values():
+            if source.axes is None:
+                self.pinned.add(source.root)
+            if source.root.origin in (ARGUMENT, STATE, CONSTANT):
+                self.strides[source.root] = given_strides(source.root)
+        self._spots: dict[Value, Spot] = {}
+
+    def place(self, root: Value, order: Sequence[int], first: int, last: int) -> None:
+        """Give a computed root a part of the arena, in which its axes lie in this order, slowest first."""
+        lies = root.order if root in self.pinned else tuple(order)
+        self.strides[root] = dense(root.shape, lies, 1)
+        self.pieces[root] = Piece(root.nbytes, first, last)
+
+    def place_scratch(self, root: Value, order: Sequence[int], item: int) -> None:
+        """Give a root memory for some of its axes only: the others are of loops around all its uses."""
+        shape = tuple(n if axis in order else 1 for axis, n in enumerate(root.shape))
+        lies = (*[axis for axis in range(len(shape)) if axis not in order], *order)
+        self.strides[root] = dense(shape, lies, 1)
+        self.pieces[root] = Piece(math.prod(shape) * root.nbytes // max(root.size, 1), item, item)
+
+    def place_in(self, root: Value, state: Value) -> None:
+        """Compute a root in the memory of a state."""
+        self.strides[root] = self.strides[state]
+        self.homes[root] = state
+
+    def extend(self, root: Value, last: int) -> None:
+        """Keep a root's memory until a later item."""
+        piece = self.pieces.get(root)
+        if piece is not None:
+            piece.last = max(piece.last, last)
+
+    def spot(self, x: Value) -> Spot:
+        """Where a value is whose root has memory."""
+        found = self._spots.get(x)
+        if found is None:
+            source = self.sources[x]
+            root = source.root
+            if not source.views:
+                found = Spot(root, 0, self.strides[root])
+            else:
+                array = _likeness(root.shape, self.strides[root])
+                start = _address(array)
+                for node in source.views:
+                    array = seen(array, node)
+                steps = tuple(0 if n == 1 else step for n, step in zip(array.shape, array.strides, strict=True))
+                found = Spot(root, _address(array) - start, steps)
+            self._spots[x] = found
+        return found
+
+    def memory(self, root: Value) -> Value:
+        """The root whose memory this is: the state for what is computed in one."""
+        return self.homes.get(root, root)
+
+    def pack(self) -> None:
+        """Settle where in the arena each part is."""
+        self.nbytes = pack(list(self.pieces.values()))
+
+
+def given_strides(value: Value) -> Strides:
+    """The strides of an argument, a state or a constant, in numbers."""
+    data = value.data if value.origin == CONSTANT and isinstance(value.data, np.ndarray) else None
+    if data is not None and data.dtype == value.dtype and all(step % data.itemsize == 0 for step in data.strides):
+        return tuple(0 if n == 1 else s // data.itemsize for n, s in zip(data.shape, data.strides, strict=True))
+    return dense(value.shape, value.order, 1)
+
+
+def _likeness(shape: tuple[int, ...], strides: Strides) -> Array:
+    """An array of single bytes with these strides, over memory that nobody touches."""
+    reach = sum((n - 1) * step for n, step in zip(shape, strides, strict=True) if n)
+    return np.ndarray(shape, np.uint8, np.empty(max(reach, 0) + 1, np.uint8), strides=strides)
+
+
+def _address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])

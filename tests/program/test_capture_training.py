@@ -1,0 +1,401 @@
+"""Training steps: eager = compiled, bit for bit, for the idioms of training loops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import byhand
+from byhand import nn, optim
+from byhand.nn import functional as F
+from program.captured import agree
+
+pytestmark = pytest.mark.usefixtures("interpreted")
+
+
+def batch(i: int, n: int = 5) -> tuple[Any, ...]:
+    return byhand.randn(n, 4), byhand.randint(0, 3, (n,))
+
+
+def network() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3))
+
+
+OPTIMIZERS = [
+    (optim.SGD, {"lr": 0.1}),
+    (optim.SGD, {"lr": 0.1, "weight_decay": 0.01, "maximize": True}),
+    (optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    (optim.Adam, {"weight_decay": 0.1}),
+    (optim.Adam, {"amsgrad": True, "maximize": True}),
+    (optim.AdamW, {}),
+    (optim.NAdam, {"weight_decay": 0.1}),
+    (optim.NAdam, {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    (optim.RMSprop, {"weight_decay": 0.1}),
+    (optim.RMSprop, {"momentum": 0.5, "centered": True}),
+    (optim.Adagrad, {"lr_decay": 0.1, "weight_decay": 0.1}),
+    (optim.Adadelta, {"weight_decay": 0.1}),
+]
+
+
+@pytest.mark.parametrize("kind, options", OPTIMIZERS)
+def test_optimisers(kind: Any, options: dict[str, Any]) -> None:
+    def make() -> Any:
+        model = network()
+        optimizer = kind(model.parameters(), **options)
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, (model, optimizer)
+
+    agree(make, batch, captures=2 if options.get("amsgrad") else 1)
+
+
+def test_state_that_the_first_step_makes_is_captured_with_the_second() -> None:
+    def make() -> Any:
+        w = byhand.randn(3, requires_grad=True)
+        optimizer = optim.SGD([w], lr=0.1, momentum=0.9, dampening=0.5)
+
+        def step(x: Any) -> Any:
+            optimizer.zero_grad()
+            loss = ((w - x) ** 2).sum()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, (w, optimizer)
+
+    agree(make, lambda i: (byhand.randn(3),), captures=2)
+
+
+def test_a_schedule_moves_the_learning_rate_and_momentum_between_steps() -> None:
+    losses = []
+    for compiled in (False, True):
+        byhand.manual_seed(0)
+        model = network()
+        optimizer = optim.Adam(model.parameters(), lr=0.1)
+        schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=8)
+
+        def step(x: Any, y: Any, model: Any = model, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = byhand.compile(step) if compiled else step
+        byhand.manual_seed(1)
+        found = []
+        for i in range(8):
+            found.append(run(*batch(i)).item())
+            schedule.step()
+        losses.append(found)
+        if compiled:
+            assert "1 program>" in repr(run)
+    assert losses[0] == losses[1]
+
+
+def test_update_by_hand_without_an_optimiser() -> None:
+    def make() -> Any:
+        w, b = byhand.randn(4, 3, requires_grad=True), byhand.zeros(3, requires_grad=True)
+
+        def step(x: Any, y: Any) -> Any:
+            loss = F.cross_entropy(x @ w + b, y)
+            loss.backward()
+            with byhand.no_grad():
+                for p in (w, b):
+                    p -= 0.1 * p.grad
+                    p.grad = None
+            return loss
+
+        return step, (w, b)
+
+    agree(make, batch)
+
+
+def test_update_by_data() -> None:
+    def make() -> Any:
+        w = byhand.randn(4, 3, requires_grad=True)
+
+        def step(x: Any, y: Any) -> Any:
+            w.grad = None
+            loss = F.cross_entropy(x @ w, y)
+            loss.backward()
+            w.data -= 0.1 * w.grad.data
+            w.data = w.data * 0.99
+            return loss.data
+
+        return step, w
+
+    agree(make, batch)
+
+
+def test_gradients_zeroed_in_place() -> None:
+    def make() -> Any:
+        model = network()
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad(set_to_none=False)
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, (model, optimizer)
+
+    agree(make, batch, captures=2)  # the first step finds no gradients to add to
+
+
+def test_gradients_add_up_over_micro_steps() -> None:
+    def make() -> Any:
+        model = network()
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+        def micro(x: Any, y: Any) -> Any:
+            loss = F.cross_entropy(model(x), y) / 2
+            loss.backward()
+            return loss
+
+        run = byhand.compile(micro) if compiling[0] else micro
+
+        def step(x: Any, y: Any, u: Any, v: Any) -> Any:
+            optimizer.zero_grad()
+            losses = run(x, y), run(u, v)
+            optimizer.step()
+            return losses
+
+        return step, (model, optimizer)
+
+    from program.captured import contents, same
+
+    found = []
+    for compiling in ([False], [True]):
+        byhand.manual_seed(0)
+        step, things = make()
+        results = [contents(step(*batch(i), *batch(i))) for i in range(3)]
+        found.append((results, contents(things)))
+    same(found[0], found[1])
+
+
+def test_gradients_add_up_within_one_step() -> None:
+    def make() -> Any:
+        model = network()
+        optimizer = optim.Adam(model.parameters())
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            total = 0.0
+            for part, labels in zip(x.split(2), y.split(2), strict=True):
+                loss = F.cross_entropy(model(part), labels)
+                loss.backward()
+                total = total + loss.detach()
+            optimizer.step()
+            return total
+
+        return step, (model, optimizer)
+
+    agree(make, lambda i: batch(i, 6))
+
+
+def test_two_networks_and_two_optimisers() -> None:
+    def make() -> Any:
+        maker = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 4))
+        judge = nn.Sequential(nn.Linear(4, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1))
+        first, second = optim.Adam(maker.parameters(), lr=1e-2), optim.Adam(judge.parameters(), lr=1e-2)
+
+        def step(real: Any) -> Any:
+            noise = byhand.randn(real.shape[0], 3)
+            fake = maker(noise)
+            second.zero_grad()
+            right, wrong = judge(real), judge(fake.detach())
+            one, zero = byhand.ones_like(right), byhand.zeros_like(wrong)
+            judged = F.binary_cross_entropy_with_logits(right, one)
+            judged = judged + F.binary_cross_entropy_with_logits(wrong, zero)
+            judged.backward()
+            second.step()
+            first.zero_grad()
+            made = F.binary_cross_entropy_with_logits(judge(fake), one)
+            made.backward()
+            first.step()
+            return {"judge": judged, "maker": made}
+
+        return step, (maker, judge, first, second)
+
+    agree(make, lambda i: (byhand.randn(5, 4),))
+
+
+def test_a_judge_that_is_frozen_meanwhile() -> None:
+    def make() -> Any:
+        maker, judge = nn.Linear(3, 4), nn.Linear(4, 1)
+        first, second = optim.Adam(maker.parameters()), optim.Adam(judge.parameters())
+
+        def step(real: Any) -> Any:
+            for p in judge.parameters():
+                p.requires_grad_(True)
+            second.zero_grad()
+            judged = judge(maker(byhand.randn(5, 3)).detach()).mean() - judge(real).mean()
+            judged.backward()
+            second.step()
+            for p in judge.parameters():
+                p.requires_grad_(False)
+            first.zero_grad()
+            made = -judge(maker(byhand.randn(5, 3))).mean()
+            made.backward()
+            first.step()
+            return judged, made
+
+        return step, (maker, judge, first, second)
+
+    agree(make, lambda i: (byhand.randn(5, 4),), captures=3)
+
+
+def test_one_optimiser_steps_twice() -> None:
+    def make() -> Any:
+        w = byhand.randn(3, requires_grad=True)
+        optimizer = optim.Adam([w], lr=0.1)
+
+        def step(x: Any) -> Any:
+            for _ in range(2):
+                optimizer.zero_grad()
+                loss = ((w - x) ** 2).sum()
+                loss.backward()
+                optimizer.step()
+            return loss
+
+        return step, (w, optimizer)
+
+    agree(make, lambda i: (byhand.randn(3),))
+
+
+def test_an_optimiser_with_a_closure() -> None:
+    def make() -> Any:
+        w = byhand.randn(3, requires_grad=True)
+        optimizer = optim.Adam([w], lr=0.1)
+
+        def step(x: Any) -> Any:
+            def closure() -> Any:
+                optimizer.zero_grad()
+                loss = ((w - x) ** 2).sum()
+                loss.backward()
+                return loss
+
+            return optimizer.step(closure)
+
+        return step, (w, optimizer)
+
+    agree(make, lambda i: (byhand.randn(3),))
+
+
+def test_gradient_penalty() -> None:
+    def make() -> Any:
+        judge = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 1))
+        optimizer = optim.Adam(judge.parameters())
+
+        def step(x: Any) -> Any:
+            optimizer.zero_grad()
+            between = x.detach().requires_grad_()
+            (slope,) = byhand.autograd.grad(judge(between).sum(), between, create_graph=True)
+            loss = judge(x).mean() + 10 * ((slope.norm(dim=1) - 1) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, (judge, optimizer)
+
+    agree(make, lambda i: (byhand.randn(5, 4),))
+
+
+def test_gradients_with_a_graph_of_their_own() -> None:
+    def make() -> Any:
+        w = byhand.randn(3, requires_grad=True)
+
+        def step(x: Any) -> Any:
+            w.grad = None
+            ((w * x) ** 3).sum().backward(create_graph=True)
+            first = w.grad
+            w.grad = None
+            (first * first).sum().backward()
+            return first.detach()
+
+        return step, w
+
+    agree(make, lambda i: (byhand.randn(3),))
+
+
+def test_parameter_groups_with_rates_of_their_own() -> None:
+    def make() -> Any:
+        model = network()
+        groups = [{"params": model[0].parameters(), "lr": 0.5}, {"params": model[2].parameters(), "weight_decay": 0.1}]
+        optimizer = optim.AdamW(groups, lr=0.01)
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, (model, optimizer)
+
+    agree(make, batch)
+
+
+def test_frozen_layers_and_tied_weights() -> None:
+    def make() -> Any:
+        model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 3))
+        model[2].weight = model[0].weight
+        model[4].requires_grad_(False)
+        optimizer = optim.Adam([p for p in model.parameters() if p.requires_grad])
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, (model, optimizer)
+
+    agree(make, batch)
+
+
+def test_a_layer_without_a_gradient_in_this_step() -> None:
+    def make() -> Any:
+        model = network()
+        optimizer = optim.Adam(model.parameters())
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = model[0](x).square().mean() + 0.0 * y.sum()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, (model, optimizer)
+
+    agree(make, batch)
+
+
+def test_clipping() -> None:
+    def make() -> Any:
+        model = network()
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+            nn.utils.clip_grad_value_(model.parameters(), 0.05)
+            optimizer.step()
+            return loss, norm
+
+        return step, (model, optimizer)
+
+    agree(make, batch)
