@@ -27,9 +27,9 @@ def asked(monkeypatch):
 
 def test_all_sections_without_names(asked, capsys):
     assert bench.main([]) == 0
-    assert list(asked) == ["steps", "overhead", "memory", "loading", "jobs"]
+    assert list(asked) == ["steps", "compiled", "overhead", "memory", "loading", "jobs"]
     assert set(asked.values()) == {(9, False)}
-    assert "5 of 10 numbers reached" in capsys.readouterr().out
+    assert "6 of 12 numbers reached" in capsys.readouterr().out
 
 
 def test_names_select_sections(asked, capsys):
@@ -48,7 +48,7 @@ def test_quick_takes_few_rounds(asked):
 
 
 def test_unknown_section_names_the_known_ones(asked):
-    with pytest.raises(UsageError, match=r"no section 'speed'.*steps, overhead, memory, loading, jobs"):
+    with pytest.raises(UsageError, match=r"no section 'speed'.*steps, compiled, overhead, memory, loading, jobs"):
         bench.main(["steps", "speed"])
     assert asked == {}, "nothing is measured before the names are checked"
 
@@ -58,7 +58,7 @@ def test_json_holds_machine_and_rows(asked, tmp_path):
     bench.main(["loading"], json=path)
     report = json.loads(path.read_text("utf-8"))
     assert report["rounds"] == 9
-    assert report["machine"].keys() == {"CPUs", "Python", "NumPy", "BLAS", "PyTorch", "load"}
+    assert report["machine"].keys() == {"CPUs", "Python", "NumPy", "BLAS", "PyTorch", "JAX", "Numba", "load"}
     assert [row["what"] for row in report["sections"]["loading"]["rows"]] == ["a", "b", "c"]
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from byhand.bench.networks import NETWORKS, by_hand_step, initial_weights, library_step, made_up_batch
+from byhand.bench.networks import NETWORKS, by_hand_step, compiled_step, initial_weights, library_step, made_up_batch
 
 NAMES = [network.name for network in NETWORKS]
 STEPS = 20
@@ -19,6 +19,13 @@ def test_by_hand_is_the_same_step_as_byhand(network, dtype, tolerance):
     mine, hand = losses(library_step("byhand", network, dtype)), losses(by_hand_step(network, dtype))
     np.testing.assert_allclose(mine, hand, rtol=tolerance)
     assert mine[-1] < 0.99 * mine[0], "a step that does not learn proves nothing"
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=NAMES)
+def test_compiled_is_the_same_step_as_eager(network):
+    step = compiled_step(network, "planned")
+    np.testing.assert_allclose(losses(step), losses(library_step("byhand", network)), rtol=1e-5)
+    assert step.func.stats().calls > 0, "it is compiled indeed"
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=NAMES)

@@ -45,11 +45,12 @@ def test_markup_in_a_note_is_text():
 
 
 def test_a_table_becomes_plain_data():
-    table = Table("T", [Row("x", "1", ratio=0.5, reached=True)], ["n"])
+    table = Table("T", [Row("x", "1", ratio=0.5, reached=True)], ["n"], {"seconds": {"x": [1.0]}})
     assert table.as_dict() == {
         "title": "T",
         "rows": [{"what": "x", "measured": "1", "must": "", "ratio": 0.5, "of_medians": None, "reached": True}],
         "notes": ["n"],
+        "details": {"seconds": {"x": [1.0]}},
     }
 
 

@@ -19,5 +19,5 @@ NOT_DIFFERENTIABLE = {
     "bitwise_right_shift", "bitwise_xor", "eq", "floor_divide", "ge", "gt", "isclose", "isfinite", "isin", "isinf",
     "isnan",
     "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "one_hot_of", "out_of_range",
-    "sum_of_squares", "within",
+    "running_place", "searchsorted", "sum_of_squares", "within",
 }  # fmt: skip

@@ -48,6 +48,24 @@ REDUCTIONS = [
     sample(scan.running_sum, CUBE, axis=1, reference=scanning(math.fsum)),
     sample(scan.running_product, X, axis=1, reference=scanning(math.prod)),
     sample(scan.running_product, X * MASK, axis=0, reference=scanning(math.prod)),
+    *[
+        sample(
+            sort.place_of, np.array([1, 3, 3, 5]), np.array([[3, 0], [9, 5]]), side=side,
+            reference=lambda x, v, side: ((x < v[..., None]) if side == "left" else (x <= v[..., None])).sum(-1),
+        )
+        for side in ("left", "right")
+    ],
+    *[
+        sample(
+            scan.running_place, CUBE, axis=1, largest=largest,
+            reference=lambda x, axis, largest: scanning(lambda v: v.index((max if largest else min)(v)))(x, axis),
+        )
+        for largest in (True, False)
+    ],
+    sample(
+        scan.running_place, np.array([2, 1, 2, 3, 1]), axis=0, largest=True,
+        reference=lambda x, axis, largest: np.array([0, 0, 2, 3, 3]),
+    ),
     sample(
         sort.order, CUBE, axis=1, descending=False,
         reference=lambda x, axis, descending: (x[:, None] < x[:, :, None]).sum(2).argsort(1),

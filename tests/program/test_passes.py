@@ -81,7 +81,7 @@ def _next(d: Draft, kind: int, x: Value, y: Value, j: int, scalar: Any) -> Any:
         return d("narrow", x, axis=0, start=0, stop=stop) if ndim else None
     if kind == 31:
         return _written_in_place(d, x, j)
-    return d("copied", x, y) if np.broadcast_shapes(x.shape, (1,)) == y.shape else None
+    return d("copied", x, y) if y.shape in (shape, shape[1:], ()) else None
 
 
 def _written_in_place(d: Draft, x: Value, j: int) -> Any:

@@ -1,7 +1,8 @@
 """The benchmark: every number that byhand promises, as a ratio between contenders that take turns in one process.
 
 `byhand bench` calls `main`. Sections are modules of this package that return a table: `steps` (a training step by
-hand, in byhand and in PyTorch), `overhead`, `memory`, `loading` and `jobs`. PyTorch is optional.
+hand, in byhand and in PyTorch), `compiled` (the same step written out, against other compilers), `overhead`, `memory`,
+`loading` and `jobs`. PyTorch, JAX and Numba are optional.
 """
 
 from __future__ import annotations
@@ -17,19 +18,21 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from byhand.bench import jobs, loading, memory, overhead, steps
-from byhand.bench.networks import has_pytorch
+from byhand.bench import compiled, jobs, loading, memory, overhead, steps
+from byhand.bench.networks import is_installed
 from byhand.bench.tables import Table, show
 from byhand.core.errors import DataError, UsageError
 
 SECTIONS: dict[str, Callable[[int, bool], Table]] = {
     "steps": steps.measure,
+    "compiled": compiled.measure,
     "overhead": overhead.measure,
     "memory": memory.measure,
     "loading": loading.measure,
     "jobs": jobs.measure,
 }
 QUICK_ROUNDS = 3
+OPTIONAL = {"PyTorch": "torch", "JAX": "jax", "Numba": "numba"}
 
 
 def main(names: list[str], rounds: int = 9, json: Path | None = None, quick: bool = False) -> int:
@@ -69,9 +72,13 @@ def machine() -> dict[str, str]:
         "Python": platform.python_version(),
         "NumPy": np.__version__,
         "BLAS": f"{blas['name']} {blas['version']}",
-        "PyTorch": metadata.version("torch") if has_pytorch() else "not installed",
+        **{name: _version(package) for name, package in OPTIONAL.items()},
         "load": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
     }
+
+
+def _version(package: str) -> str:
+    return metadata.version(package) if is_installed(package) else "not installed"
 
 
 def summary(tables: dict[str, Table]) -> str:

@@ -119,12 +119,12 @@ def notes(rounds: int) -> list[str]:
     """What exactly was measured."""
     turn, rest = f"{TURN * 1e3:.0f} ms", f"{REST * 1e3:.0f} ms"
     return [
-        f"Time per step, median of {rounds} rounds. Contenders take turns of {turn} in one process; before each turn {rest}",
-        "of rest and a warm-up. ratio: median of the per-round ratios. By hand, planned, PyTorch eager and JAX's arrays are",
-        "built anew before each turn; loops and torch.compile once.",
-        "PyTorch, torch.compile: on 1 / 2 threads. torch.compile: `torch.compile(step)` in the default mode; in parts: the",
-        "forward pass with its loss, and `optimizer.step`. JAX: the whole step under jit, its state donated.",
+        f"Time per step, median of {rounds} rounds. Contenders take turns of {turn} in one process, each after {rest}",
+        "of rest and a warm-up. ratio: median of the per-round ratios. By hand, planned, PyTorch in eager mode and",
+        "JAX's arrays are built anew before each turn; loops and torch.compile once.",
+        "PyTorch, torch.compile: on 1 / 2 threads. torch.compile: `torch.compile(step)` in the default mode; in parts:",
+        "the forward pass with its loss, and `optimizer.step`. JAX: the whole step under jit, its state donated.",
         "products: the program's matrix products alone: NumPy, out=, the program's layouts, aligned to 64 bytes.",
-        "Peak memory: as in the section `memory`. First call: in a fresh process that has imported byhand; cached: with",
-        "the cache folder that a process before it left.",
+        "Peak memory: as in the section `memory`. First call: in a fresh process that has imported byhand; cached:",
+        "with the cache folder that a process before it left.",
     ]

@@ -15,13 +15,14 @@ from byhand.program.primitives import PRODUCT, VIEW
 def products_alone(program: Program) -> Step:
     """The products of a lowered program in its order, on made-up numbers; memory is its own, and each array aligned.
 
-    Operands have the program's shapes and layouts, and those that share memory there share it here.
+    Operands have the program's shapes and layouts, and those that share memory there share it here. Products with a
+    vector are left out: they are the column sums that biases need, which loops do not compute as products.
     """
     memory = _Memory(program)
     calls = [
         (node.op.ufunc, memory.array(node.inputs[0]), memory.array(node.inputs[1]), memory.array(node.out))
         for node in program.nodes
-        if node.op.kind == PRODUCT
+        if node.op.kind == PRODUCT and min(len(x.shape) for x in node.values) > 1
     ]
 
     def step() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from byhand.core import engine
+from byhand.core.capture import refuse
 from byhand.core.op import ELEMENTWISE, derive, op
 from byhand.core.recorder import wrap
 from byhand.core.variable import Array
@@ -314,6 +315,7 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     tensor([1., 0.])
     """
     if x is None and y is None:
+        refuse("as large as the condition says; use where(condition, x, y)", "the result of where(condition)")
         found = np.nonzero(np.asarray(getattr(condition, "array", condition)))
         return tuple(wrap(i) for i in found) if hasattr(condition, "array") else found
     return select(condition, x, y)

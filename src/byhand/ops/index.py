@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
+from byhand.core.capture import insist, refuse, traced, values
 from byhand.core.errors import DomainError, DtypeError, ShapeError
 from byhand.core.op import MOVE, VIEW, derive, op
 from byhand.core.recorder import wrap
@@ -110,7 +111,7 @@ def resolved(key: Any, ndim: int) -> tuple[Index, list[Any]]:
                 array, dtype = array.astype(np.int64), np.dtype(np.int64)
             if dtype.kind not in "iub":
                 raise DtypeError(f"an index must be integer or boolean, not {dtype}; use .long()")
-            if dtype.kind in "iu" and plain.ndim == 0:
+            if dtype.kind in "iu" and plain.ndim == 0 and not traced(plain):
                 parts.append(int(plain))
                 continue
             parts.append(SLOT)
@@ -201,12 +202,19 @@ def _checked(x: Any, dim: int, index: Any, name: str) -> int:
         raise ShapeError(f"{name}: index has {index.ndim} axes and x has {x.ndim}; shapes {index.shape} and {x.shape}")
     if index.dtype.kind not in "iu":
         raise DtypeError(f"{name}: index must be integer, not {index.dtype}; use .long()")
-    if count(index) and (int(index.min()) < 0 or int(index.max()) >= x.shape[axis]):
-        raise DomainError(
-            f"{name}: index runs from {int(index.min())} to {int(index.max())}, "
-            f"axis {axis} of x (shape {x.shape}) has the places 0 to {x.shape[axis] - 1}"
-        )
+    if count(index):
+        found = values(index)
+        low, high = found.min(), found.max()
+        insist((low < 0) | (high >= x.shape[axis]), lambda *span: _outside(name, span, axis, x.shape), low, high)
     return axis
+
+
+def _outside(name: str, span: tuple[Any, ...], axis: int, shape: tuple[int, ...]) -> DomainError:
+    low, high = map(int, span)
+    return DomainError(
+        f"{name}: index runs from {low} to {high}, axis {axis} of x (shape {shape}) has the places 0 to "
+        f"{shape[axis] - 1}"
+    )
 
 
 def gather(x: Any, dim: int, index: Any) -> Tensor:
@@ -283,6 +291,7 @@ def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:
 
 def masked_select(x: Any, mask: Any) -> Tensor:
     """The values of x where the mask holds, as a vector."""
+    refuse("as large as the mask says, and a program has fixed shapes", "the result of masked_select")
     shape = together("masked_select", x.shape, mask.shape)
     return indexed(expanded(x, shape=shape), expanded(mask, shape=shape), index=(SLOT,))
 
@@ -293,6 +302,7 @@ def nonzero(x: Any, as_tuple: Literal[False] = ...) -> Tensor: ...
 def nonzero(x: Any, as_tuple: Literal[True]) -> tuple[Tensor, ...]: ...
 def nonzero(x: Any, as_tuple: bool = False) -> Any:
     """The indices of values that are not 0: a (n, ndim) tensor, or a tuple of vectors."""
+    refuse("as large as the values of its operand say, and a program has fixed shapes", "the result of nonzero")
     if not x.ndim:
         found = np.nonzero(x.array.reshape(1))
         return (wrap(found[0]),) if as_tuple else wrap(np.zeros((len(found[0]), 0), np.int64))
@@ -310,9 +320,9 @@ def argwhere(x: Any) -> Tensor:
 def index_fill(x: Any, dim: int, index: Any, value: Any) -> Tensor:
     """x with `value` at these places of an axis."""
     axis = _axis(x, dim, "index_fill")
-    mask = np.zeros(x.shape[axis], bool)
-    mask[np.asarray(getattr(index, "array", index))] = True
-    return e.select(mask.reshape([-1 if a == axis else 1 for a in range(x.ndim)]), value, x)
+    places = reshaped(values(index if hasattr(index, "shape") else np.asarray(index)), shape=(count(index),))
+    mask = index_added(np.ones(count(places)), places, index=(SLOT,), shape=x.shape[axis : axis + 1]) > 0
+    return e.select(reshaped(mask, shape=tuple(-1 if a == axis else 1 for a in range(x.ndim))), value, x)
 
 
 def index_copy(x: Any, dim: int, index: Any, source: Any) -> Tensor:
@@ -332,14 +342,20 @@ def one_hot(x: Any, num_classes: int = -1) -> Tensor:
     """1 at the place that x names, else 0: int64 (…) → (…, num_classes); -1 takes the largest label."""
     if x.dtype.kind not in "iu":
         raise DtypeError(f"one_hot takes integer labels, not {x.dtype}; use .long()")
-    top = int(x.max()) if count(x) else -1
-    if count(x) and int(x.min()) < 0:
-        raise DomainError(f"one_hot: labels start at 0, the smallest here is {int(x.min())}")
-    if num_classes != -1 and top >= num_classes:
-        raise DomainError(
-            f"one_hot: the largest label is {top}, num_classes={num_classes} allows 0 to {num_classes - 1}"
-        )
-    return one_hot_of(x, classes=top + 1 if num_classes == -1 else num_classes)
+    if count(x):
+        labels = values(x)
+        low, high = labels.min(), labels.max()
+        insist(low < 0, lambda low: DomainError(f"one_hot: labels start at 0, the smallest here is {low}"), low)
+    if num_classes == -1:
+        refuse("as large as the labels say, and a program has fixed shapes; pass num_classes", "the result of one_hot")
+        num_classes = int(high) + 1 if count(x) else 0
+    elif count(x):
+        insist(high >= num_classes, lambda high: _too_high(int(high), num_classes), high)
+    return one_hot_of(x, classes=num_classes)
+
+
+def _too_high(high: int, classes: int) -> DomainError:
+    return DomainError(f"one_hot: the largest label is {high}, num_classes={classes} allows 0 to {classes - 1}")
 
 
 def repeat_interleave(x: Any, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
@@ -347,5 +363,7 @@ def repeat_interleave(x: Any, repeats: Any, dim: int | None = None, *, output_si
     if dim is None:
         x, dim = reshaped(x, shape=(count(x),)), 0
     axis = _axis(x, dim, "repeat_interleave")
+    if traced(repeats):
+        refuse("as large as the repeats say, and a program has fixed shapes", "the result of repeat_interleave")
     counts = np.asarray(getattr(repeats, "array", repeats))
     return index_select(x, axis, np.repeat(np.arange(x.shape[axis]), counts))

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from byhand.core.capture import slot, tracer
+from byhand.core.capture import insist, slot, tracer, values
 from byhand.core.errors import DomainError, ShapeError
 from byhand.core.generator import Generator, numpy_generator
 from byhand.core.recorder import wrap
-from byhand.core.variable import Array
+from byhand.core.variable import Array, Variable
 from byhand.ops import elementwise as e
-from byhand.ops.compare import lt
+from byhand.ops.compare import isfinite, lt
+from byhand.ops.scan import running_sum
+from byhand.ops.sort import order
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
@@ -73,30 +75,40 @@ def coins(p: float, shape: tuple[int, ...], generator: Generator | None = None) 
 
 def bernoulli(x: Any, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that x (or p) names, else 0, in the dtype of x."""
-    probability = x.array if p is None else p
-    if not np.all((np.asarray(probability) >= 0) & (np.asarray(probability) <= 1)):  # NaN fails this too
-        raise DomainError("bernoulli: probabilities lie within 0 and 1")
-    drawn = numpy_generator(generator).random(x.shape) < probability
-    return wrap(np.asarray(drawn).astype(x.dtype))
+    probability = values(x) if p is None else p
+    inside = (probability >= 0) & (probability <= 1)  # NaN is not
+    insist(not inside if isinstance(inside, bool) else ~inside.all(), _improbable)
+    drawn = lt(values(_drawn(generator, "random", size=x.shape)), probability)
+    return _tensor(e.cast(drawn, dtype=x.dtype))
+
+
+def _improbable() -> DomainError:
+    return DomainError("bernoulli: probabilities lie within 0 and 1")
+
+
+def _tensor(x: Any) -> Tensor:
+    return x if isinstance(x, Variable) else wrap(x)  # type: ignore[return-value]
 
 
 def multinomial(x: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
     """Indices drawn with probabilities proportional to the rows of x: (…, C) → (…, num_samples) int64."""
-    weights = np.asarray(x.array, dtype=np.float64)
-    if weights.ndim not in (1, 2):
+    if x.ndim not in (1, 2):
         raise ShapeError(f"multinomial takes a vector or a matrix of weights, not shape {x.shape}")
-    if (weights < 0).any() or not np.isfinite(weights).all() or (weights.sum(-1) <= 0).any():
-        raise DomainError("multinomial: weights must be finite, not negative, and not all 0")
-    possible = (weights > 0).sum(-1).min()
-    if not replacement and num_samples > possible:
-        raise DomainError(f"multinomial: {num_samples} draws without replacement from {possible} non-zero weights")
-    rng = numpy_generator(generator)
+    weights, last = e.cast(values(x), dtype=np.float64), x.ndim - 1
+    wrong = (weights < 0).any() | ~isfinite(weights).all() | (weights.sum(-1) <= 0).any()
+    insist(wrong, lambda: DomainError("multinomial: weights must be finite, not negative, and not all 0"))
     if replacement:
-        ends = np.cumsum(weights, axis=-1)
-        draws = rng.random((*weights.shape[:-1], num_samples)) * ends[..., -1:]
+        ends = running_sum(weights, axis=last)
+        draws = values(_drawn(generator, "random", size=(*x.shape[:-1], num_samples))) * ends[..., -1:]
         found = (draws[..., None] >= ends[..., None, :]).sum(-1)
-        return wrap(np.minimum(found, weights.shape[-1] - 1).astype(np.int64))
+        return _tensor(e.cast(e.minimum(found, x.shape[-1] - 1), dtype=np.dtype(np.int64)))
+    possible = (weights > 0).sum(-1).min()
+    insist(num_samples > possible, lambda possible: _too_few(num_samples, possible), possible)
     # the exponential race: the smallest of E/w wins with probability proportional to w (Efraimidis & Spirakis 2006)
-    with np.errstate(divide="ignore"):
-        race = rng.standard_exponential(weights.shape) / weights
-    return wrap(np.argsort(race, axis=-1)[..., :num_samples].astype(np.int64))
+    runners = values(_drawn(generator, "standard_exponential", size=x.shape))
+    race = e.select(weights > 0, runners / e.select(weights > 0, weights, 1), np.inf)
+    return _tensor(e.cast(order(race, axis=last, descending=False)[..., :num_samples], dtype=np.dtype(np.int64)))
+
+
+def _too_few(num_samples: int, possible: Any) -> DomainError:
+    return DomainError(f"multinomial: {num_samples} draws without replacement from {possible} non-zero weights")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from byhand.core.op import SCAN, derive, op
-from byhand.core.recorder import wrap
 from byhand.core.variable import Array
 from byhand.ops import elementwise as e
 from byhand.ops.axes import either, one
@@ -83,26 +82,30 @@ class Running(NamedTuple):
     indices: Tensor
 
 
-def _running(x: Any, dim: int, better: Any, name: str) -> Running:
-    """The last index so far at which the extreme was reached, then its value."""
+@op(SCAN)
+def running_place(x: Array, *, axis: int, largest: bool) -> Array:
+    """The index of the largest (or smallest) of the values so far, the last of equals"""
+    extreme = (np.maximum if largest else np.minimum).accumulate(x, axis=axis)
+    places = np.arange(x.shape[axis]).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
+    return np.maximum.accumulate(np.where(x == extreme, places, 0), axis=axis)
+
+
+def _running(x: Any, dim: int, largest: bool, name: str) -> Running:
     axis = one(dim, x.ndim, name)
-    array = x.array
-    extreme = (np.maximum if better is np.greater_equal else np.minimum).accumulate(array, axis=axis)
-    places = np.arange(array.shape[axis]).reshape([-1 if a == axis else 1 for a in range(array.ndim)])
-    indices = wrap(np.maximum.accumulate(np.where(array == extreme, places, 0), axis=axis))
+    indices = running_place(x, axis=axis, largest=largest)
     return Running(gathered(x, indices, axis=axis), indices)
 
 
 @lifted
 def cummax(x: Any, dim: int) -> Running:
     """(values, indices) of the running maximum; of equals the last."""
-    return _running(x, dim, np.greater_equal, "cummax")
+    return _running(x, dim, True, "cummax")
 
 
 @lifted
 def cummin(x: Any, dim: int) -> Running:
     """(values, indices) of the running minimum; of equals the last."""
-    return _running(x, dim, np.less_equal, "cummin")
+    return _running(x, dim, False, "cummin")
 
 
 def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Tensor:

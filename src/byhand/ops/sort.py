@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
+from byhand.core.capture import refuse, traced
 from byhand.core.errors import ShapeError, UsageError
-from byhand.core.op import MOVE, op
+from byhand.core.op import MOVE, OTHER, op
 from byhand.core.recorder import wrap
 from byhand.core.variable import Array, Variable
 from byhand.ops import elementwise as e
@@ -192,6 +193,8 @@ def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, i
     else:
         axis, shape = one(dim, x.ndim, "quantile"), None
     ordered = sort(x, axis).values
+    if traced(q):
+        refuse("a value of the step, and it decides what is read; pass a number", "the q of quantile")
     wanted = np.atleast_1d(np.asarray(getattr(q, "array", q), dtype=np.float64))
     if ((wanted < 0) | (wanted > 1)).any():
         raise UsageError(f"quantile: q must lie within 0 and 1, not {q}")
@@ -215,6 +218,7 @@ def unique(
     x: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
     """The distinct values in order; with their places in x and counts if wanted."""
+    refuse("as large as the values of its operand say, and a program has fixed shapes", "the result of unique")
     make = wrap
     found = np.unique(x.array, return_inverse=True, return_counts=True, axis=dim)
     parts = [make(found[0])]
@@ -227,14 +231,22 @@ def unique(
 
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Tensor:
     """How often each of 0, 1, 2, … occurs, or the sum of its weights."""
+    refuse("as large as the values of its operand say; use one_hot(x, num_classes).sum(0)", "the result of bincount")
     w = None if weights is None else getattr(weights, "array", weights)
     return wrap(np.bincount(x.array, w, minlength))
 
 
 def histc(x: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many values fall into each of `bins` equal intervals from min to max (of x, if both are 0)."""
+    refuse("counted by NumPy; compute it outside of the step", "the result of histc")
     span = (float(x.array.min()), float(x.array.max())) if min == max == 0 else (min, max)
     return wrap(np.histogram(x.array, bins, span)[0].astype(x.dtype))
+
+
+@op(OTHER, name="searchsorted")
+def place_of(x: Array, value: Array, *, side: str) -> Any:
+    """Where a value would be put into the sorted vector x, before its equals ("left") or behind them ("right")"""
+    return np.searchsorted(x, value, side)  # type: ignore[call-overload]
 
 
 def searchsorted(
@@ -243,9 +255,9 @@ def searchsorted(
     """Where the values would be put into a sorted vector to keep it sorted; before equal ones, or behind them."""
     if sorted_sequence.ndim != 1:
         raise ShapeError(f"searchsorted: a sorted vector is expected, not shape {sorted_sequence.shape}")
-    array = getattr(values, "array", values)
-    places = np.searchsorted(sorted_sequence.array, array, "right" if right or side == "right" else "left")
-    return wrap(np.asarray(places, dtype=np.int32 if out_int32 else np.int64))
+    side = "right" if right or side == "right" else "left"
+    places = place_of(sorted_sequence, values, side=side)
+    return e.cast(places, dtype=np.dtype(np.int32)) if out_int32 else places
 
 
 def bucketize(x: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Tensor:

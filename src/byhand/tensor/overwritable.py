@@ -138,18 +138,14 @@ class Overwritable(Part):
 
     def normal_(self, mean: float = 0, std: float = 1, *, generator: Any = None) -> Self:
         """self ← values of a normal distribution"""
-        drawn = random.standard_normal(self.shape, self.dtype, generator)
-        drawn *= std
-        drawn += mean
-        return _change(self, inplace.copied, wrap(drawn))
+        drawn = wrap(random.standard_normal(self.shape, self.dtype, generator))
+        return _change(self, inplace.copied, drawn.mul_(std).add_(mean))
 
     def uniform_(self, from_: float = 0, to: float = 1, *, generator: Any = None, **bounds: float) -> Self:
         """self ← uniform values of [from, to)"""
         low = bounds.get("from", from_)
-        drawn = random.uniform(self.shape, self.dtype, generator)
-        drawn *= to - low
-        drawn += low
-        return _change(self, inplace.copied, wrap(drawn))
+        drawn = wrap(random.uniform(self.shape, self.dtype, generator))
+        return _change(self, inplace.copied, drawn.mul_(to - low).add_(low))
 
     def bernoulli_(self, p: float = 0.5, *, generator: Any = None) -> Self:
         """self ← 1 with probability p, else 0"""

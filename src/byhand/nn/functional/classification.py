@@ -6,12 +6,12 @@ integer labels, takes the shortest way: one op, and one reduction that finds lab
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from byhand.core.capture import slot, tracer
+from byhand.core.capture import insist, rare, slot, values
 from byhand.core.errors import DomainError, DtypeError, ShapeError, UsageError
 from byhand.core.variable import Array
 from byhand.nn.functional.reduction import chosen, paired, reduced
@@ -63,11 +63,10 @@ def cross_entropy(
     if weight is None and reduction == "mean" and not label_smoothing and size_average is None is reduce:
         shape = x.shape
         plain = len(shape) == 2 and labels.shape == shape[:1] and labels.dtype == LABELS and ignore_index < 0
-        if plain and shape[0] and slot.tracer is not None and (watcher := tracer()) is not None:
-            watcher.check(out_of_range(target.detach(), classes=shape[1]), _complaint("cross_entropy", shape[1]), target)
-            return mean_cross_entropy(input, target)
         # a negative label is a huge one without its sign: one maximum finds both kinds of wrong labels
-        if plain and shape[0] and np.maximum.reduce(labels.view(UNSIGNED)) < shape[1]:
+        if plain and shape[0] and slot.tracer is None and np.maximum.reduce(labels.view(UNSIGNED)) < shape[1]:
+            return mean_cross_entropy(input, target)
+        if plain and shape[0] and slot.tracer is not None and not rare(out_of_range(values(target), classes=shape[1])):
             return mean_cross_entropy(input, target)
     reduction = chosen(reduction, size_average, reduce)
     if not 0 <= label_smoothing <= 1:
@@ -142,16 +141,21 @@ def binary_cross_entropy(
     Raises DomainError for an input outside of 0 … 1: for logits there is `binary_cross_entropy_with_logits`.
     """
     target = paired(input, target, "binary_cross_entropy")
-    x = _array(input)
-    if x.size and not (x.min() >= 0 and x.max() <= 1):
-        raise DomainError(
-            f"binary_cross_entropy: input holds probabilities from 0 to 1, here it runs from {x.min():.4g} to "
-            f"{x.max():.4g}; apply sigmoid first, or use binary_cross_entropy_with_logits"
-        )
+    if 0 not in input.shape:
+        x = values(input)
+        low, high = x.min(), x.max()
+        insist(~((low >= 0) & (high <= 1)), _no_probabilities, low, high)
     losses = bernoulli_loss(input, target)
     if weight is not None:
         losses = losses * weight
     return reduced(losses, chosen(reduction, size_average, reduce), "binary_cross_entropy")
+
+
+def _no_probabilities(low: Any, high: Any) -> DomainError:
+    return DomainError(
+        f"binary_cross_entropy: input holds probabilities from 0 to 1, here it runs from {low:.4g} to {high:.4g}; apply "
+        "sigmoid first, or use binary_cross_entropy_with_logits"
+    )
 
 
 def binary_cross_entropy_with_logits(
@@ -199,12 +203,15 @@ def kl_div(
 
 
 class _Case(NamedTuple):
-    """Rows (n, C) and labels (n); the weight of each row and which of them count, if not all; the result's shape."""
+    """Rows (n, C) and labels (n); the weight of each row and which of them count, if not all; the result's shape.
+
+    All but the rows are arrays, or while a step is captured tensors without gradient.
+    """
 
     rows: Any
     labels: Any
     weights: Any
-    valid: Array | None
+    valid: Any
     shape: tuple[int, ...]
 
 
@@ -223,19 +230,17 @@ def _labelled(name: str, input: Any, target: Any, weight: Any, ignore_index: int
         raise ShapeError(_unfit(name, x.shape, labels.shape, shape))
     classes = x.shape[min(x.ndim - 1, 1)]
     rows = _class_last(input)
-    flat = labels.reshape(-1)
-    valid = None
+    flat, valid = values(target).reshape(-1), None
     wrong = (flat < 0) | (flat >= classes)
-    if ignore_index is not None:
-        ignored = flat == ignore_index
-        if ignored.any():
+    ignored = wrong if ignore_index is None else flat == ignore_index
+    if rare((wrong | ignored).any()):
+        if ignore_index is not None:
             valid, wrong = ~ignored, wrong & ~ignored
-            flat = np.where(ignored, 0, flat)
-    if wrong.any():
-        raise DomainError(_out_of_range(name, labels, wrong, classes))
-    weights = None if valid is None else valid.astype(x.dtype)
+        insist(wrong.any(), partial(_complaint, name, classes), labels, wrong)
+        flat = flat if valid is None else e.select(valid, flat, 0)
+    weights = None if valid is None else e.cast(valid, dtype=x.dtype)
     if weight is not None:
-        costs = _array(weight)
+        costs = values(weight)
         if costs.shape != (classes,):
             raise ShapeError(f"{name}: weight has shape {costs.shape}; expected one for each of the {classes} classes")
         weights = costs[flat] if valid is None else costs[flat] * weights
@@ -252,11 +257,8 @@ def _class_last(input: Any) -> Any:
     return matrix(permuted(input, axes=(0, *range(2, ndim), 1)))
 
 
-def _complaint(name: str, classes: int) -> Callable[[Array], DomainError]:
-    """The error that a captured step raises for labels out of range."""
-    return lambda labels: DomainError(
-        _out_of_range(name, labels, (labels.reshape(-1) < 0) | (labels.reshape(-1) >= classes), classes)
-    )
+def _complaint(name: str, classes: int, labels: Array, wrong: Array) -> DomainError:
+    return DomainError(_out_of_range(name, labels, wrong, classes))
 
 
 def _out_of_range(name: str, labels: Array, wrong: Array, classes: int) -> str:
@@ -296,12 +298,13 @@ def _averaged(losses: Any, case: _Case, reduction: str, name: str) -> Any:
         return reduced(reshaped(losses, shape=case.shape), reduction, name)
     total = case.weights.sum()
     out = sum_over(losses, axis=(0,), keepdims=False)
-    # where all labels are ignored the mean is 0 / 0: NaN, with a gradient of 0, as in PyTorch
-    return out / total if total else out + total.dtype.type("nan")
+    if rare(total == 0):  # where all labels are ignored the mean is 0 / 0: NaN, with a gradient of 0, as in PyTorch
+        return e.select(total == 0, out + losses.dtype.type("nan"), out / e.select(total == 0, 1, total))
+    return out / total
 
 
 def _over_classes(logs: Any, weight: Any) -> Any:
-    return sum_over(logs if weight is None else logs * _array(weight), axis=(1,), keepdims=False)
+    return sum_over(logs if weight is None else logs * values(weight), axis=(1,), keepdims=False)
 
 
 def _of_probabilities(

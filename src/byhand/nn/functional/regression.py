@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from byhand.core.capture import insist, values
 from byhand.core.errors import DomainError, ShapeError, UsageError
 from byhand.nn.functional.reduction import chosen, paired, reduced, weighed
 from byhand.ops import elementwise as e
@@ -112,14 +113,19 @@ def gaussian_nll_loss(
     """
     target = paired(input, target, "gaussian_nll_loss")
     variance = _variance(input, var)
-    array = getattr(variance, "array", variance)
-    if array.size and not array.min() >= 0:
-        raise DomainError(f"gaussian_nll_loss: var must not be negative, the smallest here is {array.min():.4g}")
-    variance = variance + np.maximum(eps - array, 0)
+    now = values(variance)
+    if 0 not in now.shape:
+        low = now.min()
+        insist(~(low >= 0), _negative, low)
+    variance = variance + e.maximum(eps - now, 0)
     losses = 0.5 * (e.log(variance) + e.square(input - target) / variance)
     if full:
         losses = losses + 0.5 * math.log(2 * math.pi)
     return reduced(losses, chosen(reduction, None, None), "gaussian_nll_loss")
+
+
+def _negative(low: Any) -> DomainError:
+    return DomainError(f"gaussian_nll_loss: var must not be negative, the smallest here is {low:.4g}")
 
 
 def _variance(input: Any, var: Any) -> Any:

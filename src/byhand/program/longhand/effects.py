@@ -135,6 +135,16 @@ def in_place(title: str, tree: ast.expr) -> ast.stmt:
     return ast.Assign([_all_of(title)], tree)
 
 
+def counted(lines: list[Line]) -> None:
+    """`t = t + 1` as `t += 1`."""
+    for line in lines:
+        for i, part in enumerate(line.statements):
+            match part:
+                case ast.Assign(targets=[ast.Name(id=title)], value=ast.BinOp(left=ast.Name(id=left), op=op, right=right)):
+                    if left == title and title not in names_in(right):
+                        line.statements[i] = ast.AugAssign(ast.Name(title, ast.Store()), op, right)
+
+
 def _copy(title: str, source: Tree) -> ast.stmt:
     call = ast.Call(ast.Attribute(copy.deepcopy(source), "copy", ast.Load()), [], [])
     return ast.Assign([ast.Name(title, ast.Store())], call)

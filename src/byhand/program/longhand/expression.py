@@ -143,10 +143,9 @@ class _Tight(ast.NodeTransformer):
 
     def _kept(self, node: Any) -> Any:
         """Below a dot or an index the power needs its parentheses."""
-        inner = node.value if isinstance(node, ast.Attribute | ast.Subscript) else None
         self.generic_visit(node)
-        if inner is not None and getattr(node.value, "tight", False):
-            node.value = inner
+        if getattr(node.value, "tight", False):
+            node.value = name(f"({node.value.id})")
         return node
 
     visit_Attribute = visit_Subscript = _kept

@@ -18,6 +18,7 @@ MOMENTS = {
 def state_names(program: Program) -> dict[Value, str]:
     """A name for each state, and for each argument that is a gradient; not necessarily unlike each other."""
     titles = _layer_titles(program)
+    general = _general(program)
     given = [v for v in program.given if "." in v.name or v in program.states]
     paths = {v.name: v for v in given}
     squares = any(v.name.endswith(".square_avg") for v in given)
@@ -26,10 +27,17 @@ def state_names(program: Program) -> dict[Value, str]:
         owner, _, key = value.name.rpartition(".")
         if owner in paths and paths[owner].shape == value.shape:
             letter = "b" if squares and key == "momentum_buffer" else MOMENTS.get(key, key)
-            names[value] = f"{letter}_{_parameter_name(owner, titles)}"
+            names[value] = f"{letter}_{_parameter_name(owner, titles)}".replace(general, "")
         else:
-            names[value] = _parameter_name(value.name, titles) or "state"
+            names[value] = (_parameter_name(value.name, titles) or "state").removeprefix(general)
     return names
+
+
+def _general(program: Program) -> str:
+    """What all names begin with and which says nothing: `model_`, if the step has but one model."""
+    firsts = {v.name.partition(".")[0] for v in program.states}
+    deep = all(v.name.count(".") > 1 for v in program.states)
+    return f"{firsts.pop()}_" if deep and len(firsts) == 1 and firsts <= {"model", "net", "network"} else "\0"
 
 
 def _parameter_name(path: str, titles: dict[str, str]) -> str:

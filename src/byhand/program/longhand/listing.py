@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from byhand.core.variable import Array
-from byhand.program.ir import CHECK, CONSTANT, DRAW, FORWARD, Node, Program, Value
+from byhand.program.ir import BACKWARD, CHECK, CONSTANT, DRAW, FORWARD, UPDATE, Node, Program, Value
 from byhand.program.longhand.expression import (
     Tree,
     dtype_tree,
@@ -54,7 +54,8 @@ class Builder:
         self.names = Names(self.program, {*self.listing.functions, *self.listing.constants})
         self.lines: list[Line] = []
         self.trees: dict[Value, Tree] = {}
-        self.roots = set(self.program.roots)
+        known = self.program
+        self.roots = {*known.outputs, *[new for _, new in (*known.writes, *known.number_writes)]}
         self.counts: dict[Value, int] = {}
         for node in self.nodes:
             self._count(node)
@@ -110,7 +111,7 @@ class Builder:
         keywords = [ast.keyword(key, literal(value)) for key, value in arguments.items()]
         call = ast.Call(parsed(f"{self.stream(node)}.{node.attrs['method']}"), [literal(x) for x in first], keywords)
         out = node.out
-        if self._is_inside(out, call) and self._is_next_draw(node):
+        if self._is_inside(node, out, call) and self._is_next_draw(node):
             self.trees[out] = marked(call, shape=out.shape, dtype=out.dtype)
         else:
             self._line(out, call, Line([], node.section, [], out, node))
@@ -149,14 +150,12 @@ class Builder:
     def _compute(self, node: Node) -> None:
         reading = self.readings[node]
         operands = self._operands(node, reading)
+        quotient = self._quotient(node)
         needed = [i for i, out in enumerate(node.outputs) if self.counts.get(out) or out in self.roots]
-        results = [tidied(substituted(tree, operands)) for tree in reading.results]
-        if not reading.statements and len(needed) == 1 and self._is_inside(node.outputs[needed[0]], results[needed[0]]):
-            out = node.outputs[needed[0]]
-            self.trees[out] = marked(results[needed[0]], shape=out.shape, dtype=out.dtype)
-            return
         renamed = {local: self._local(node, reading, local) for local in reading.locals}
         results = [tidied(substituted(tree, operands, renamed)) for tree in reading.results]
+        if quotient is not None:
+            results = [tidied(quotient)]
         line = Line([], node.section, [], None, node, _may_alias(node))
         if reading.statements:
             line.statements = [tidied(substituted(part, operands, renamed)) for part in reading.statements]
@@ -167,6 +166,8 @@ class Builder:
             if isinstance(results[i], ast.Name) and results[i].id in renamed.values():
                 line.value = out
                 self.trees[out] = marked(results[i], shape=out.shape, dtype=out.dtype)
+            elif len(needed) == 1 and self._is_inside(node, out, results[i]):
+                self.trees[out] = marked(results[i], shape=out.shape, dtype=out.dtype, value_of=out)
             else:
                 self._line(out, results[i], Line([], node.section, [], out, node, _may_alias(node)))
 
@@ -186,13 +187,13 @@ class Builder:
         facts = {"number": True} if out.dtype is None else {"shape": out.shape, "dtype": out.dtype}
         self.trees[out] = marked(name(title), **facts)
 
-    def _is_inside(self, out: Value, tree: Tree) -> bool:
-        """Whether a value stands inside of the formula that reads it."""
+    def _is_inside(self, node: Node, out: Value, tree: Tree) -> bool:
+        """Whether a value stands inside of the formula that reads it; updates are cut later, see `repeats`."""
         if out in self.roots or out in self.names:
             return False
         if is_atom(tree):
             return True
-        return self.counts.get(out) == 1 and len(text(tree)) <= LONGEST
+        return self.counts.get(out) == 1 and (node.section == UPDATE or len(text(tree)) <= LONGEST)
 
     # operands
 
@@ -208,6 +209,21 @@ class Builder:
             elif x is not None:
                 found[parameter] = literal(x)
         return found
+
+    def _quotient(self, node: Node) -> Tree | None:
+        """x · 0.02 as x / 50: the mean over a batch, backwards."""
+        if node.op.name != "mul":
+            return None
+        for x, factor in (node.inputs, node.inputs[::-1]):
+            scalar = scalar_of(factor)
+            if type(factor) is float and node.section == BACKWARD and node.out.dtype is not None:
+                scalar = node.out.dtype.type(factor)
+            if scalar is None or not isinstance(x, Value) or x.dtype != scalar.dtype or scalar.dtype.kind != "f":
+                continue
+            count = round(float(1 / scalar)) if scalar > 1e-9 else 0
+            if count > 1 and scalar == scalar.dtype.type(1 / count):
+                return ast.BinOp(self.trees[x], ast.Div(), literal(count))
+        return None
 
     def _scalar(self, node: Node, scalar: Any) -> Tree:
         """A NumPy scalar: as a plain number where an array of its dtype beside it settles the dtype of the result."""

@@ -7,6 +7,7 @@ whole file of it.
 from __future__ import annotations
 
 import ast
+import itertools
 import linecache
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,14 +17,30 @@ import numpy as np
 from byhand.core.generator import default_generator, numpy_generator
 from byhand.core.variable import Array
 from byhand.program import interpreter
-from byhand.program.ir import CHECK, DRAW, STATE, Node, Program, Value, identifier
+from byhand.program.ir import (
+    ARGUMENT,
+    CHECK,
+    CONSTANT,
+    DRAW,
+    NUMBER,
+    STATE,
+    UPDATE,
+    Node,
+    Program,
+    Value,
+    identifier,
+)
 from byhand.program.longhand import page
-from byhand.program.longhand.effects import with_writes
+from byhand.program.longhand.effects import counted, with_writes
 from byhand.program.longhand.expression import names_in, text
+from byhand.program.longhand.layers import MOMENTS
 from byhand.program.longhand.line import Listing
 from byhand.program.longhand.listing import Builder
-from byhand.program.longhand.repeats import in_loops, numbers_once
+from byhand.program.longhand.repeats import counted_anew, in_loops, numbers_once, reordered, short_enough
 from byhand.program.longhand.textbook import as_in_books
+
+
+ORIGINS = (ARGUMENT, STATE, CONSTANT, NUMBER)  # in the order in which a function takes them
 
 
 def listed(program: Program) -> Listing:
@@ -31,19 +48,21 @@ def listed(program: Program) -> Listing:
     builder = Builder(program)
     lines = builder.build()
     names, known, listing = builder.names, builder.program, builder.listing
-    as_in_books(lines, {names[new] for _, new in known.writes if new in names}, names)
+    lines = reordered(lines, known)
+    lines = as_in_books(lines, {names[new] for _, new in known.writes if new in names}, names)
     lines, final = with_writes(known, lines, names, builder.trees)
-    listing.lines = in_loops(known, numbers_once(known, lines, names), names)
+    lines = short_enough(known, numbers_once(known, lines, names), names)
+    counted(lines)
+    listing.lines = in_loops(known, lines, names)
     returned = [x for x in (*known.outputs, *[new for _, new in known.number_writes]) if isinstance(x, Value)]
     listing.returns = [final[x] if x in final else text(builder.trees[x]) for x in returned]
+    counted_anew(listing, names)
     read = {name for part in listing.lines for name in part.reads}
     read.update(*[names_in(ast.parse(formula)) for formula in listing.returns])
     given = [*known.arguments, *known.states, *known.constants, *known.numbers]
     own = {name for part in listing.lines for name in getattr(part, "writes", ())}
-    listing.arguments = [
-        (names[v], v) for v in given
-        if v in known.arguments or (names[v] in read and not (v in known.constants and names[v] in own))
-    ]  # fmt: skip
+    used = [v for v in given if v in known.arguments or names[v] in read and not (v in known.constants and names[v] in own)]
+    listing.arguments = [(names[v], v) for v in sorted(used, key=lambda v: _rank(v, names[v], known))]
     listing.streams = {builder.stream(n): n.attrs["generator"] for n in builder.nodes if n.op is DRAW}
     return listing
 
@@ -136,28 +155,51 @@ def _checks(program: Program) -> Callable[[dict[Value, Any]], None] | None:
 def module(listing: Listing, title: str, explain: page.Explain | None = None) -> str:
     """A module: imports, functions, the step."""
     parts = ["\n".join([*[f"import {m}" for m in sorted(listing.modules)], "import numpy as np"])]
-    parts += ["\n".join(listing.constants.values())] if listing.constants else []
-    return "\n\n\n".join(["\n\n".join(parts), *listing.functions.values(), function(listing, title, explain)]) + "\n"
+    parts += [page.narrowed("\n".join(listing.constants.values()))] if listing.constants else []
+    functions = [*map(page.narrowed, listing.functions.values()), function(listing, title, explain)]
+    return "\n\n\n".join(["\n\n".join(parts), *functions]) + "\n"
 
 
 def function(listing: Listing, title: str, explain: page.Explain | None = None) -> str:
     """The step as a function."""
-    lines = [f'"""{line}' if i == 0 else line for i, line in enumerate(described(listing))]
-    lines = [*lines, '"""'] if len(lines) > 1 else [f'{lines[0]}"""']
+    doc = described(listing)
+    lines = [f'"""{doc[0]}', *doc[1:], '"""'] if len(doc) > 1 else [f'"""{doc[0]}"""']
     lines += page.body(listing, explain)
     if listing.returns:
         lines += ["", *page.wrapped(f"return {', '.join(listing.returns)}")]
-    head = page.signature(title, [name for name, _ in listing.arguments])
-    return "\n".join([*head, *[f"    {line}".rstrip() for line in lines]])
+    groups = [[name for name, _ in group] for _, group in itertools.groupby(listing.arguments, _group)]
+    return "\n".join([*page.signature(title, groups), *[f"    {line}".rstrip() for line in lines]])
+
+
+def _rank(value: Value, name: str, program: Program) -> tuple[int, str]:
+    """Arguments, parameters, what belongs to parameters by its letter, constants, numbers."""
+    return ORIGINS.index(value.origin), _letter(value, name)
+
+
+def _letter(value: Value, name: str) -> str:
+    """The letter in front of a name that is made of a parameter's: the m of m_fc1_weight."""
+    key = value.name.rpartition(".")[2]
+    return name.partition("_")[0] if value.origin == STATE and MOMENTS.get(key, key) != key else ""
+
+
+def _group(argument: tuple[str, Value]) -> tuple[str, str]:
+    name, value = argument
+    return value.origin, _letter(value, name)
 
 
 def described(listing: Listing) -> list[str]:
     """The docstring: what goes in, with shapes; what comes out; what is changed."""
-    given = [(name, value) for name, value in listing.arguments if value.origin == "argument"]
-    what = " and ".join([f"{name} {value.shape} {value.dtype}" for name, value in given])
+    given = [f"{name} {value.shape} {value.dtype}" for name, value in listing.arguments if value.origin == ARGUMENT]
+    results = page.enumerated(["the loss" if x == "loss" else x for x in listing.returns])
     states = [(name, value) for name, value in listing.arguments if value.origin == STATE]
-    first = f"{'One step' if states else 'Computes'}{' on ' * bool(what)}{what}: returns {', '.join(listing.returns)}."
-    if not states:
-        return [first]
-    rest = ", ".join([f"{name} {value.shape}" for name, value in states])
-    return [first, "", *page.sentences(f"Changes in place what it updates of {rest}.")]
+    trains = any(part.section == UPDATE for part in listing.lines)
+    first = "One training step" if trains else "One step"
+    first += f" on {page.enumerated(given)}" if given else ""
+    doc = page.prose(f"{first}: returns {results}." if results else f"{first}.")
+    own = [f"{name} {value.shape}" for name, value in states if not _letter(value, name)]
+    letters = list(dict.fromkeys(f"{_letter(value, name)}_…" for name, value in states if _letter(value, name)))
+    if own:
+        more = f", and the {page.enumerated(letters)} of each" if letters else ""
+        changes = "Changes in place" if trains else "Reads"
+        doc += ["", *page.prose(f"{changes} {page.enumerated(own)}{more}.")]
+    return doc

@@ -6,29 +6,32 @@ Called by `listing`. A value without a name of its own need not have a line of i
 from __future__ import annotations
 
 import builtins
+import itertools
 import keyword
 from typing import Any
 
-from byhand.program.ir import BACKWARD, DRAW, FORWARD, NUMBER, Node, Program, Value, identifier
+from byhand.program.ir import BACKWARD, DRAW, FORWARD, NUMBER, UPDATE, Node, Program, Value, identifier
 from byhand.program.longhand.layers import kind_of, state_names
 
 RESERVED = {"np", "rng", "n", "math", "self", *keyword.kwlist, *dir(builtins)}
-RESIDUALS = {"p": "p"}
 RESULTS = {"softmax": "p", "log_softmax": "log_p"}
+STEMS = {FORWARD: "h", BACKWARD: "g", UPDATE: "u"}
 AFFINE = {"fc", "conv", "lstm", "gru", "rnn"}
 
 
 class Names:
     """Names by value, each unlike all others.
 
-    wishes  what a value would be called
+    wishes    what values would be called
+    numbered  the names that are a stem and a number, with the stem; see `counted_anew`
     """
 
     def __init__(self, program: Program, reserved: set[str]) -> None:
         self.taken = RESERVED | reserved
-        self._names: dict[Value, str] = {}
         self.wishes: dict[Value, str] = {}
-        self._counts: dict[str, int] = {}
+        self.numbered: dict[str, str] = {}
+        self._names: dict[Value, str] = {}
+        self._stems = {out: _stem(node, out) for node in program.nodes for out in node.outputs}
         states = state_names(program)
         for value in program.given:
             wish = states.get(value) or identifier(value.name) or {NUMBER: "c"}.get(value.origin, "constant")
@@ -43,14 +46,12 @@ class Names:
         self.taken.add(name)
         return name
 
-    def numbered(self, stem: str) -> str:
-        """A new name: the stem with the next number."""
-        while True:
-            self._counts[stem] = self._counts.get(stem, 0) + 1
-            name = f"{stem}{self._counts[stem]}"
-            if name not in self.taken:
-                self.taken.add(name)
-                return name
+    def _number(self, stem: str) -> str:
+        """A new name: the stem with the next free number."""
+        name = next(name for i in itertools.count(1) if (name := f"{stem}{i}") not in self.taken)
+        self.taken.add(name)
+        self.numbered[name] = stem
+        return name
 
     def __contains__(self, value: Value) -> bool:
         """Whether a value has a name, or a wish for one."""
@@ -60,8 +61,7 @@ class Names:
         """The name of a value; one is found for it if it has none."""
         if value not in self._names:
             wish = self.wishes.get(value)
-            stem = "c" if value.dtype is None else "h"
-            self._names[value] = self.unlike(wish) if wish else self.numbered(stem)
+            self._names[value] = self.unlike(wish) if wish else self._number(self._stems.get(value, "h"))
         return self._names[value]
 
     def __setitem__(self, value: Value, name: str) -> None:
@@ -85,12 +85,23 @@ class _Course:
         loss = next((x for x in self.program.outputs if isinstance(x, Value)), None)
         if loss is not None and loss.shape == () and any(n.section == BACKWARD for n in self.program.nodes):
             self.names.wishes.setdefault(loss, "loss")
-        for node in self.program.nodes:
-            for out in node.outputs:
-                of = out.gradient_of
-                if of is not None and of in self.names and out not in self.names.wishes:
-                    base = self.names[of] if of in self.program.given else self.names.wishes[of]
-                    self.names.wishes[out] = f"d_{base}"
+        made = [out for node in self.program.nodes for out in node.outputs]
+        claimed = {out.gradient_of for out in made}
+        for out in made:
+            of = self._source(out.gradient_of, claimed)
+            if of is not None and of in self.names and out not in self.names.wishes:
+                base = self.names[of] if of in self.program.given else self.names.wishes[of]
+                self.names.wishes[out] = f"d_{base}"
+
+    def _source(self, of: Value | None, claimed: set[Value | None]) -> Value | None:
+        """The value whose gradient is to be named: for that of z − y, which has no name, z."""
+        node = None if of is None or of in self.names else self.producers.get(of)
+        if node is None or node.op.name not in ("add", "sub"):
+            return of
+        for x in node.inputs[: 2 if node.op.name == "add" else 1]:
+            if isinstance(x, Value) and x in self.names and x not in claimed and x.shape == node.out.shape:
+                return x
+        return of
 
     def _forward(self, node: Node) -> None:
         layer = self._layer(node)
@@ -103,8 +114,7 @@ class _Course:
             return
         residuals = list(getattr(node.op, "residuals", None) or ())
         for title, out in zip(residuals, node.outputs[1:], strict=False):
-            if title in RESIDUALS:
-                self.names.wishes[out] = RESIDUALS[title]
+            self.names.wishes[out] = title
         if node.op.name in RESULTS:
             self.names.wishes[node.out] = RESULTS[node.op.name]
         if not stages:
@@ -117,7 +127,7 @@ class _Course:
         elif node.op.name == "mul" and self._mask(node) is not None:
             mask = self._mask(node)
             assert mask is not None
-            self._wish(node.out, "h", stage)
+            self._wish(self._scaled(node.out), "h", stage)
             self._wish(mask, "mask", stage)
             del self.stage[mask]
         elif _activates(node):
@@ -173,11 +183,21 @@ class _Course:
                 return x
         return None
 
+    def _scaled(self, x: Value) -> Value:
+        """What a masked value is once it is divided by the probability of being kept."""
+        uses = [node for node in self.program.nodes if x in node.inputs]
+        quotient = len(uses) == 1 and uses[0].op.name == "true_divide" and not isinstance(uses[0].inputs[1], Value)
+        return uses[0].out if quotient else x
+
     def _is_drawn(self, x: Any) -> bool:
         node = self.producers.get(x)
         if node is None:
             return False
         return node.op is DRAW or (len(list(node.values)) == 1 and all(map(self._is_drawn, node.values)))
+
+
+def _stem(node: Node, out: Value) -> str:
+    return "c" if out.dtype is None else STEMS[node.section]
 
 
 def _activates(node: Node) -> bool:

@@ -13,7 +13,7 @@ from byhand.program.longhand.expression import text
 from byhand.program.longhand.line import Line, Listing, Loop
 
 WIDTH = 100
-COLUMN = 72  # lines longer than this do not move the column of comments
+COLUMN = 64  # lines longer than this do not move the column of comments
 
 Explain = Callable[[Line], str]
 
@@ -138,12 +138,12 @@ def _in_brackets(code: str, width: int, hang: int) -> list[str]:
     return wrapped(f"{head} = ({formula})", width, hang)
 
 
-def signature(title: str, names: Sequence[str]) -> list[str]:
-    """The head of a function, on several lines if need be."""
-    head = f"def {title}({', '.join(names)}):"
+def signature(title: str, groups: Sequence[Sequence[str]]) -> list[str]:
+    """The head of a function; if it is long, each group of parameters on lines of its own."""
+    head = f"def {title}({', '.join(name for group in groups for name in group)}):"
     if len(head) <= WIDTH:
         return [head]
-    return [f"def {title}(", *filled(names, "    "), "):"]
+    return [f"def {title}(", *[line for group in groups for line in filled(group, "    ")], "):"]
 
 
 def filled(words: Sequence[str], indent: str) -> list[str]:
@@ -157,6 +157,25 @@ def filled(words: Sequence[str], indent: str) -> list[str]:
     return lines
 
 
-def sentences(prose: str) -> list[str]:
-    """Prose in lines."""
-    return _broken(prose, WIDTH - 4)
+def prose(sentence: str) -> list[str]:
+    """A sentence in lines, for a docstring."""
+    return _broken(sentence, WIDTH - 8)
+
+
+def enumerated(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def narrowed(source: str) -> str:
+    """Source text with no line longer than the page."""
+    lines: list[str] = []
+    for line in source.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        if len(line) <= WIDTH:
+            lines.append(line)
+        elif line.lstrip().startswith("#"):
+            lines += [f"{indent}# {part}" for part in _broken(line.strip(" #"), WIDTH - len(indent) - 2)]
+        else:
+            lines += [indent + part for part in wrapped(line.strip(), WIDTH - len(indent))]
+    return "\n".join(lines)

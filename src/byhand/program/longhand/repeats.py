@@ -10,12 +10,13 @@ import copy
 from collections import Counter
 from collections.abc import Sequence
 
-from byhand.program.ir import UPDATE, Program, Value
+from byhand.program.ir import BACKWARD, UPDATE, Program, Value
 from byhand.program.longhand.expression import Tree, name, substituted, text
-from byhand.program.longhand.line import Line, Loop
+from byhand.program.longhand.line import Line, Listing, Loop
 from byhand.program.longhand.naming import Names
 
 LONG = 3  # operations: a number of so many is computed once
+LONGEST = 88  # characters of a formula
 
 
 class _Numbers(ast.NodeTransformer):
@@ -46,6 +47,72 @@ def numbers_once(program: Program, lines: list[Line], names: Names) -> list[Line
             line.statements = [_Numbers(value, title).visit(part) for part in line.statements]  # type: ignore[misc]
         lines = [part for line in lines for part in ((made, line) if line is first else (line,))]
     return lines
+
+
+def short_enough(program: Program, lines: list[Line], names: Names) -> list[Line]:
+    """Long formulas in parts, each with a name."""
+    made: list[Line] = []
+    for line in lines:
+        while len(line.statements) == 1 and len(text(line.statements[0])) > LONGEST:
+            part = _part(line.statements[0])
+            if part is None:
+                break
+            value: Value = part.value_of  # type: ignore[attr-defined]
+            title = names[value]
+            statement = ast.Assign([ast.Name(title, ast.Store())], copy.deepcopy(part))
+            made.append(Line([statement], line.section, [value.shape], value, line.node))
+            line.statements = [_Numbers(value, title).visit(line.statements[0])]  # type: ignore[list-item]
+        made.append(line)
+    return made
+
+
+def counted_anew(listing: Listing, names: Names) -> None:
+    """Names that are a stem and a number, numbered in the order of their lines."""
+    order: dict[str, list[str]] = {}
+    for line in _flat(listing):
+        for part in line.statements:
+            for node in ast.walk(part):
+                if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) and node.id in names.numbered:
+                    order.setdefault(names.numbered[node.id], []).append(node.id)
+    renamed: dict[str, str] = {}
+    for old in map(dict.fromkeys, order.values()):
+        renamed |= dict(zip(old, sorted(old, key=lambda name: (len(name), name)), strict=True))
+    for line in _flat(listing):
+        line.statements = [substituted(part, {}, renamed) for part in line.statements]
+    listing.returns = [renamed.get(x, x) for x in listing.returns]
+
+
+def _flat(listing: Listing) -> list[Line]:
+    return [line for part in listing.lines for line in (part.body if isinstance(part, Loop) else [part])]
+
+
+def _part(statement: ast.stmt) -> ast.AST | None:
+    """The largest array inside of a formula that fits on a line of its own."""
+    found = [
+        tree for tree in list(ast.walk(statement))[1:]
+        if getattr(getattr(tree, "value_of", None), "dtype", None) is not None and isinstance(tree, ast.BinOp | ast.Call)
+        and tree is not getattr(statement, "value", None) and len(text(tree)) <= LONGEST - 8
+    ]  # fmt: skip
+    return max(found, key=lambda tree: len(text(tree)), default=None)
+
+
+def reordered(lines: list[Line], program: Program) -> list[Line]:
+    """Backward in the order of the courses: the gradients of a layer's parameters before that of its input."""
+    made = list(lines)
+    for i in reversed(range(len(made))):
+        line = made[i]
+        of = None if line.value is None else line.value.gradient_of
+        if of is None or of in program.states or line.section != BACKWARD:
+            continue
+        j = i + 1
+        while j < len(made) and _of_parameter(made[j], program) and not made[j].reads & line.writes:
+            j += 1
+        made[i:j] = [*made[i + 1 : j], line]
+    return made
+
+
+def _of_parameter(line: Line, program: Program) -> bool:
+    return line.section == BACKWARD and line.value is not None and line.value.gradient_of in program.states
 
 
 def in_loops(program: Program, lines: list[Line], names: Names) -> list[Line | Loop]:
@@ -135,6 +202,7 @@ def _loop(members: list[tuple[dict[str, str], list[Line]]]) -> Loop:
     first, own = members[0]
     used = {title for line in own for title in (*line.reads, *line.writes)}
     columns = [title for title in first if title in used and _is_given(title, own)]
+    columns.sort(key=lambda title: not first[title].endswith("w"))
     titles = [first[title] for title in columns]
     rows = [[{new: old for old, new in names.items()}[title] for title in titles] for names, _ in members]
     for line in own:

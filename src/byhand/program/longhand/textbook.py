@@ -30,18 +30,17 @@ PATTERNS: tuple[tuple[str, Sequence[str]], ...] = (
 FIXED = {"np"}
 
 
-def as_in_books(lines: list[Line], written: set[str], names: Names) -> None:
-    """Rewrites, in place, the lines that compute a new value of a state."""
+def as_in_books(lines: list[Line], written: set[str], names: Names) -> list[Line]:
+    """The lines, those rewritten that compute a new value of a state; `written` are the names of such values."""
+    made: list[Line] = []
     for line in lines:
-        for i, part in enumerate(line.statements):
-            match part:
-                case ast.Assign(targets=[ast.Name(id=title)], value=value) if title in written:
-                    found = rewritten(value, names)
-                    if found is not None:
-                        *before, part.value = found
-                        line.statements[i:i] = before  # type: ignore[assignment]
-                        line.shapes[i:i] = [None] * len(before)
-                        break
+        match line.statements:
+            case [ast.Assign(targets=[ast.Name(id=title)], value=value)] if title in written:
+                *before, formula = rewritten(value, names) or [value]
+                made += [Line([part], line.section, [None], None, line.node) for part in before]  # type: ignore[list-item]
+                line.statements = [ast.Assign([ast.Name(title, ast.Store())], formula)]  # type: ignore[list-item]
+        made.append(line)
+    return made
 
 
 def rewritten(tree: Tree, names: Names) -> list[ast.AST] | None:

@@ -47,7 +47,7 @@ class Outline:
     def in_register(self, node: Node, x: Value) -> bool:
         """Whether the node finds the operand in a register."""
         maker = self.placement.maker(x)
-        if maker is None or maker not in self.path:
+        if maker is None or maker not in self.path or node not in self.path:
             return False
         inside = rolled(self.ready[maker])
         if rolled(self.path[node])[: len(inside)] != inside or self.sums_in_memory(maker):

@@ -32,7 +32,7 @@ def only(array: Array) -> np.generic | None:
     first: np.generic = array[(0,) * array.ndim]
     if array.size == 1:
         return first
-    if not (array == first).all() or (first == 0 and np.signbit(array).any() != np.signbit(first)):
+    if not (array == first).all() or (first == 0 and (np.signbit(array) != np.signbit(first)).any()):
         return None
     return first
 

@@ -60,7 +60,7 @@ def lines(node: Node, names: Names) -> list[str]:
 
 def allocations(node: Node, names: Names) -> list[str]:
     """The lines that make those results of a node that are new arrays in each run."""
-    if node.op.kind == CALL:
+    if node.op.kind in (CALL, VIEW):
         return []
     return [f"{names.of(out)} = {_empty(out, names)}" for out in node.outputs if names.home(out).kind == FRESH]
 
@@ -134,8 +134,8 @@ def _type(x: Any) -> Any:
     return type(x) if type(x) in (int, float) else np.asarray(x).dtype
 
 
-def _copy(node: Node, names: Names) -> list[str]:
-    x, out = node.inputs[0], names.of(node.out)
+def _copy(node: Node, names: Names, x: Any = None) -> list[str]:
+    x, out = node.inputs[0] if x is None else x, names.of(node.out)
     if not isinstance(x, Value) or x.dtype is None:
         return [f"{out}[...] = {_operand(x, names)}"]
     if names.of(x) == out:
@@ -151,37 +151,34 @@ def _where(node: Node, names: Names) -> list[str]:
     `copyto(…, where=…)` 73.
     """
     condition, x, y = node.inputs
-    out, hold = names.of(node.out), names.of(names.plan.scratch[node][0])
-    copyto = names.function(np.copyto, "copyto")
-    over_x = isinstance(x, Value) and x.dtype is not None and names.of(x) == out
+    if isinstance(x, Value) and isinstance(y, Value) and names.of(x) == names.of(y):
+        return _copy(node, names, x)
     if not _bitwise(node):
-        return _masked(node, names, over_x)
+        return _masked(node, names)
     dtype = names.plan.scratch[node][0].dtype
-    xor, both = (names.function(f, f.__name__) for f in (np.bitwise_xor, np.bitwise_and))
+    hold, result = names.of(names.plan.scratch[node][0]), _bits(node.out, dtype, node, names)
     bits = [_bits(x, dtype, node, names), _bits(y, dtype, node, names)]
-    kept = bits[0] if over_x else bits[1]
-    # all ones where the other of the two is to be seen: −1 where true, or 0 − 1 where false
-    mask = (
-        f"{names.function(np.subtract, 'subtract')}({hold}, {names.scalar(1, dtype)}, {hold})"
-        if over_x
-        else f"{names.function(np.negative, 'negative')}({hold}, {hold})"
-    )
-    result = _bits(node.out, dtype, node, names)
+    copyto, xor, both = (names.function(f, f.__name__) for f in (np.copyto, np.bitwise_xor, np.bitwise_and))
+    zero = names.scalar(0, dtype)
+    if bits[0] == zero or bits[1] == result:  # y is overwritten first, so it must be x that the bits are put back onto
+        (other, kept), mask = bits[::-1], f"{names.function(np.subtract, 'subtract')}({hold}, {names.scalar(1, dtype)}, {hold})"
+    else:
+        (other, kept), mask = bits, f"{names.function(np.negative, 'negative')}({hold}, {hold})"
     return [
         f"{copyto}({hold}, {names.of(condition)})",
-        mask,
-        f"{xor}({bits[0]}, {bits[1]}, {result})",
-        f"{both}({result}, {hold}, {result})",
-        f"{xor}({result}, {kept}, {result})",
+        mask,  # all ones where the other one is wanted
+        *([] if kept == zero else [f"{xor}({other}, {kept}, {result})"]),
+        f"{both}({other if kept == zero else result}, {hold}, {result})",
+        *([] if kept == zero else [f"{xor}({result}, {kept}, {result})"]),
     ]
 
 
-def _masked(node: Node, names: Names, over_x: bool) -> list[str]:
+def _masked(node: Node, names: Names) -> list[str]:
     """The same by copies to some places: of y to those where the condition does not hold, if x is there already."""
     condition, x, y = node.inputs
     out, hold, given = names.of(node.out), names.of(names.plan.scratch[node][0]), _operand(condition, names)
     copyto = names.function(np.copyto, "copyto")
-    if over_x:
+    if isinstance(x, Value) and names.of(x) == out:
         invert = names.function(np.logical_not, "logical_not")
         return [f"{invert}({given}, {hold})", f"{copyto}({out}, {_operand(y, names)}, where={hold})"]
     below = _operand(y, names)
@@ -254,23 +251,19 @@ def _contiguous(value: Value, names: Names, orders: str = "CF") -> bool:
 
 def _index(node: Node, names: Names) -> list[str]:
     x, *arrays = node.inputs
-    out, index = names.of(node.out), node.attrs["index"]
-    pick = names.object(runtime.pick, "pick")
+    out = names.of(node.out)
     axis = _axis(node, names.plan.layouts)
     if axis is not None:
+        pick = names.object(runtime.pick, "pick")
         return [f"{pick}({names.of(x)}, {names.of(arrays[0])}, {axis}, {out})"]
+    where = names.index(node.attrs["index"], tuple(map(names.of, arrays)))
     found = _flat(node, names.plan.layouts)
     if found is None:
-        return [f"{out}[...] = {names.of(x)}[{names.index(index, tuple(map(names.of, arrays)))}]"]
-    moving, step, rest = found
-    places = names.of(names.plan.scratch[node][0])
-    flat = names.derived(x, "flat", "{}.reshape(-1)")
-    times = names.scalar(step, np.dtype(np.int64))
-    return [
-        f"{names.function(np.multiply, 'multiply')}({names.of(moving)}, {times}, {places})",
-        f"{names.function(np.add, 'add')}({places}, {names.object(rest, 'places')}, {places})",
-        f"{pick}({flat}, {places}, 0, {out})",
-    ]
+        return [f"{out}[...] = {names.of(x)}[{where}]"]
+    axis, step, rest = found
+    places, pick = names.of(names.plan.scratch[node][0]), names.object(runtime.pick_each, "pick_each")
+    more = f"{names.scalar(step, np.dtype(np.int64))}, {names.object(rest, 'rest')}, {places}"
+    return [f"{pick}({names.of(x)}, ({where}), {axis}, {more}, {out})"]
 
 
 def _axis(node: Node, lies: Layouts) -> int | None:
@@ -284,8 +277,8 @@ def _axis(node: Node, lies: Layouts) -> int | None:
     return place if Ellipsis not in index[:place] else None
 
 
-def _flat(node: Node, lies: Layouts) -> tuple[Value, int, Any] | None:
-    """For an index of arrays along all axes, all but one of them constant: that one, its step, and the other places."""
+def _flat(node: Node, lies: Layouts) -> tuple[int, int, Any] | None:
+    """For an index of arrays along all axes of which one is not constant: its axis and step, and the sum of the rest."""
     x, *arrays = node.inputs
     moving = [(axis, a) for axis, a in enumerate(arrays) if a.origin != CONSTANT]
     if node.attrs["index"] != (SLOT,) * len(x.shape) or len(moving) != 1 or len(arrays) < 2:
@@ -301,7 +294,7 @@ def _flat(node: Node, lies: Layouts) -> tuple[Value, int, Any] | None:
             if array.data.min() < 0 or array.data.max() >= x.shape[axis]:
                 return None
             rest = rest + array.data.astype(np.int64) * steps[axis]
-    return value, steps[where], rest
+    return where, steps[where], rest
 
 
 def _indexable(node: Node, x: Value, places: Value, lies: Layouts) -> bool:

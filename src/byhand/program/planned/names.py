@@ -156,15 +156,19 @@ class Names:
                 self.prologue.append(f'{name} = np.empty((), "{dtype}")')
                 self.assigned.setdefault(x, []).append(f"{name}[()] = {self.of(x)}")
             else:
-                self._known[key] = name = self.unique("_" + repr(x).replace("-", "minus_").replace("+", ""))
+                plain = x.item() if isinstance(x, np.generic) else x
+                self._known[key] = name = self.unique("_" + repr(plain).replace("-", "minus_").replace("+", ""))
                 self.prologue.append(f'{name} = np.array({self.plain(x)}, "{dtype}")')
         return self._known[key]
 
     def plain(self, x: Any) -> str:
         """A scalar as text."""
-        if type(x) in (bool, int, float) and x == x and abs(x) != float("inf"):
-            return repr(x) if x >= 0 else f"({x!r})"
-        return self.object(x, "scalar") if not isinstance(x, np.generic) else self.object(x, f"{x.dtype}")
+        plain = x.item() if isinstance(x, np.generic) else x
+        if type(plain) not in (bool, int, float) or plain != plain or abs(plain) == float("inf"):
+            return self.object(x, "scalar")
+        if isinstance(x, np.generic):
+            return f"np.{x.dtype}({plain!r})"
+        return repr(x) if x >= 0 else f"({x!r})"
 
     def spelled(self, x: Any) -> str:
         """Any other argument as text."""

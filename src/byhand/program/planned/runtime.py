@@ -57,3 +57,21 @@ def pick(x: Array, places: Array, axis: int, out: Array) -> None:
         x.take(places, axis, out, "clip")
     else:
         out[...] = x[(slice(None),) * axis + (places,)]
+
+
+def pick_each(
+    x: Array, index: tuple[Array, ...], axis: int, step: Array, rest: Array, places: Array, out: Array
+) -> None:
+    """Write x[index] to `out`, for index arrays along all axes of which only the one along `axis` is not constant.
+
+    step    of that axis in the flattened x
+    rest    what the others add to the places there
+    places  memory for them
+    """
+    moving = index[axis]
+    if largest(moving.view(np.uint64), None) < x.shape[axis]:
+        np.multiply(moving, step, places)
+        np.add(places, rest, places)
+        x.reshape(-1).take(places, None, out, "clip")
+    else:
+        out[...] = x[index]

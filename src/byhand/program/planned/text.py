@@ -65,12 +65,12 @@ class Text:
     # Nodes.
 
     def _node(self, node: Node) -> list[Line]:
-        made = [*allocations(node, self.names), *lines(node, self.names)]
+        first = [Line(text, node) for text in allocations(node, self.names)]
+        made = lines(node, self.names)
         note = node.out.type if node.outputs and node.op.kind != VIEW and node.out.dtype is not None else ""
-        return [
-            *self._pending(),
-            *(Line(text, node, note if i == len(made) - 1 else "") for i, text in enumerate(made)),
-        ]
+        notes = [note if i == len(made) - 1 else "" for i in range(len(made))]
+        last = [Line(text, node, note) for text, note in zip(made, notes, strict=True)]
+        return [*first, *self._pending(), *last]
 
     def _tile(self, tile: Tile, nodes: Sequence[Node]) -> list[Line]:
         """A loop over blocks."""
@@ -78,6 +78,8 @@ class Text:
         made = [Line(text, node) for node in nodes for text in allocations(node, self.names)]
         inside = [Line(INDENT + text, node) for node in nodes for text in lines(node, names)]
         made += self._pending()
+        if not inside:  # a copy of what is there already
+            return made
         elements = [*([("rows", "rows")] if names.sliced else []), *names.elements]
         variables, texts = (", ".join(part) for part in zip(*elements, strict=True))
         title = self.names.unique("blocks_of_" + self.names.of_first(nodes[-1].out))

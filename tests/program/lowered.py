@@ -1,0 +1,190 @@
+"""Lowered programs written by hand: every node runs on example arrays, which say what its result is like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from byhand.core.op import OPS
+from byhand.program import interpreter
+from byhand.program.ir import (
+    ARGUMENT,
+    CHECK,
+    CONSTANT,
+    DRAW,
+    FORWARD,
+    NUMBER,
+    STATE,
+    Node,
+    Program,
+    Value,
+    order_of,
+    verify,
+)
+from byhand.program.planned import Planned, runtime
+from byhand.program.primitives import (
+    ADD_AT,
+    ARITHMETIC,
+    ASSIGN,
+    BROADCAST,
+    CAST,
+    COPY,
+    INDEX,
+    KERNEL,
+    MAP,
+    MATMUL,
+    RESHAPE,
+    SLICE,
+    TRANSPOSE,
+    WHERE,
+    elementwise,
+    fold,
+)
+
+NAMED = {
+    op.name: op
+    for op in (ADD_AT, ASSIGN, BROADCAST, CAST, COPY, INDEX, MATMUL, RESHAPE, SLICE, TRANSPOSE, WHERE)
+}  # fmt: skip
+
+
+class Lowered:
+    """A program in the making: `p("matmul", x, w)` adds a node and returns its value."""
+
+    def __init__(self) -> None:
+        self.program = Program()
+        self.examples: dict[Value, Any] = {}
+        self.section = FORWARD
+
+    def _given(self, values: list[Value], array: Any, origin: str, name: str) -> Value:
+        data = array if origin in (CONSTANT, STATE) else None
+        value = Value(array.shape, array.dtype, order_of(array), origin, name, data)
+        values.append(value)
+        self.examples[value] = array
+        return value
+
+    def argument(self, array: Any, name: str = "x") -> Value:
+        return self._given(self.program.arguments, np.ascontiguousarray(array), ARGUMENT, name)
+
+    def state(self, array: Any, name: str = "w") -> Value:
+        return self._given(self.program.states, array, STATE, name)
+
+    def constant(self, array: Any, name: str = "") -> Value:
+        return self._given(self.program.constants, array, CONSTANT, name)
+
+    def number(self, example: float, name: str = "lr") -> Value:
+        value = Value((), None, origin=NUMBER, name=name)
+        self.program.numbers.append(value)
+        self.examples[value] = example
+        return value
+
+    def node(self, op: Any, inputs: Sequence[Any], attrs: dict[str, Any], outputs: Sequence[Value] | None = None) -> Any:
+        given = [self.examples[x] if isinstance(x, Value) else x for x in inputs]
+        with np.errstate(all="ignore"):
+            if outputs is None and op.kind == MAP:
+                outputs = [_like(op.ufunc(*given) if op.ufunc else np.where(*given))]
+            blank = [Value((), np.dtype(float))] * 9
+            results = interpreter.evaluate(Node(op, (), attrs, tuple(outputs or blank)), given)
+        outputs = outputs or list(map(_like, results))
+        self.examples.update(zip(outputs, results, strict=True))
+        self.program.nodes.append(Node(op, tuple(inputs), attrs, tuple(outputs), self.section))
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def __call__(self, name: str, *inputs: Any, **attrs: Any) -> Any:
+        """A node by the name of its primitive or ufunc: "add", "add.reduce", "transpose", …"""
+        if name == "cast":
+            x = self.examples[inputs[0]]
+            out = Value(x.shape, np.dtype(attrs["dtype"]), order_of(x.astype(attrs["dtype"])))
+            return self.node(CAST, inputs, {}, [out])
+        if name == "copy":
+            x = self.examples[inputs[0]] if isinstance(inputs[0], Value) else np.asarray(inputs[0])
+            shape = attrs.get("shape", x.shape)
+            order = attrs.get("order", tuple(range(len(shape))))
+            return self.node(COPY, inputs, {}, [Value(shape, np.dtype(attrs.get("dtype", x.dtype)), order)])
+        if name == "number":
+            return self.node(ARITHMETIC[attrs["op"]], inputs, {}, [Value((), None)])
+        if name in OPS and attrs.pop("kernel", False):
+            return self.node(KERNEL, inputs, {"op": OPS[name], "attrs": attrs})
+        if name.endswith(".reduce"):
+            return self.node(fold(getattr(np, name.split(".")[0])), inputs, {"keepdims": False, **attrs})
+        return self.node(NAMED[name] if name in NAMED else elementwise(getattr(np, name)), inputs, attrs)
+
+    def draw(self, method: str, shape: tuple[int, ...], dtype: Any, arguments: dict[str, Any]) -> Value:
+        attrs = {"generator": None, "method": method, "arguments": arguments}
+        value = Value(shape, np.dtype(dtype))
+        self.examples[value] = np.ones(shape, dtype)
+        self.program.nodes.append(Node(DRAW, (), attrs, (value,), self.section))
+        return value
+
+    def check(self, wrong: Value, complain: Any = ValueError, *arrays: Value) -> None:
+        self.program.nodes.append(Node(CHECK, (wrong, *arrays), {"complain": complain}, (), self.section))
+
+    def done(self, *outputs: Any, writes: Any = (), number_writes: Any = ()) -> Program:
+        self.program.outputs = list(outputs)
+        self.program.writes, self.program.number_writes = list(writes), list(number_writes)
+        return verify(self.program)
+
+
+def _like(x: Any) -> Value:
+    array = np.asarray(x)
+    return Value(array.shape, array.dtype, order_of(array))
+
+
+class Ran:
+    """A planned program bound to copies of a draft's states, with its arena, and the same states for the interpreter."""
+
+    def __init__(self, draft: Lowered, program: Program, planned: Planned | None = None) -> None:
+        self.draft, self.program = draft, program
+        self.planned = planned or Planned(program)
+        self.states = [draft.examples[x].copy(order="K") for x in program.states]
+        self.expected = [draft.examples[x].copy(order="K") for x in program.states]
+        arenas: list[Any] = []
+        before = runtime.arena
+        try:
+            runtime.arena = lambda n: arenas.append(before(n)) or arenas[-1]  # type: ignore[func-returns-value]
+            self.run = self.planned.bind(self.states)
+        finally:
+            runtime.arena = before
+        self.arena = arenas[0]
+        self.arguments = [draft.examples[x] for x in program.arguments]
+        self.numbers = [draft.examples[x] for x in program.numbers]
+
+    def poison(self) -> None:
+        """Fill the arena with NaN, for integers with −1."""
+        self.arena[...] = 255
+
+    def step(self) -> tuple[list[Any], list[Any]]:
+        """What a run gives and leaves in the states, planned and interpreted."""
+        kept = [x.copy() for x in self.arguments]
+        self.poison()
+        found = self.run(*self.arguments, *self.numbers)
+        for x, before in zip(self.arguments, kept, strict=True):
+            np.testing.assert_array_equal(x, before)
+        self._separate(found)
+        found = [np.array(x) for x in found]
+        self.poison()  # outputs share nothing with the arena
+        with np.errstate(all="ignore"):
+            outputs, numbers = interpreter.run(self.program, self.arguments, self.numbers, self.expected)
+        return [*found, *self.states], [*outputs, *numbers, *self.expected]
+
+    def _separate(self, outputs: Sequence[Any]) -> None:
+        held = [self.arena, *self.states, *self.arguments, *[x.data for x in self.program.constants]]
+        for i, x in enumerate(outputs):
+            if isinstance(x, np.ndarray):
+                for other in [*held, *[y for y in outputs[:i] if isinstance(y, np.ndarray)]]:
+                    assert not np.may_share_memory(x, other)
+            else:
+                assert isinstance(x, (int, float))
+
+
+def assert_same(found: Sequence[Any], expected: Sequence[Any], tolerance: float = 0.0) -> None:
+    """Equal shapes, dtypes and values; NaN is NaN."""
+    assert len(found) == len(expected)
+    for mine, theirs in zip(found, expected, strict=True):
+        a, b = np.asarray(mine), np.asarray(theirs)
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        if tolerance:
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+        else:
+            np.testing.assert_array_equal(a, b)
