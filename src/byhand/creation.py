@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from byhand.core.capture import stands_in, values
 from byhand.core.dtypes import check_device, get_default_dtype, resolve
 from byhand.core.errors import DtypeError, ShapeError, UsageError
 from byhand.core.generator import Generator
 from byhand.core.variable import Array
+from byhand.ops import elementwise as e
 from byhand.ops import random
 from byhand.ops.axes import shape_of, together
+from byhand.ops.shape import stack
+from byhand.ops.views import expanded
 from byhand.tensor import Tensor
 
 
@@ -30,6 +34,9 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     dtype('int64')
     """
     check_device(device)
+    if stands_in(data):
+        made = _recorded(data, _array(_blank(data), dtype).dtype)
+        return made.requires_grad_() if requires_grad else made
     return _leaf(np.array(_array(data, dtype)), requires_grad)
 
 
@@ -38,6 +45,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     check_device(device)
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
+    if stands_in(data):
+        return as_tensor(Tensor(data), dtype) if isinstance(data, np.ndarray) else tensor(data, dtype=dtype)
     return Tensor(_array(data, dtype))
 
 
@@ -84,6 +93,27 @@ def _array(data: Any, dtype: Any) -> Array:
     return array
 
 
+def _blank(data: Any) -> Any:
+    """The data with zeros in the place of what a step is captured with: they have the same dtype."""
+    if isinstance(data, list | tuple):
+        return [_blank(x) for x in data]
+    if not stands_in(data):
+        return data
+    return np.zeros(data.shape, data.dtype) if hasattr(data, "shape") else data.current
+
+
+def _recorded(data: Any, dtype: Any) -> Tensor:
+    """A new tensor of what a step is captured with, computed by ops."""
+    if isinstance(data, list | tuple):
+        return stack([_recorded(x, dtype) for x in data], 0)
+    if not stands_in(data):
+        return Tensor(np.array(_array(data, dtype)))
+    if not hasattr(data, "shape"):
+        return Tensor(e.mul(np.ones((), dtype), data))
+    copy: Tensor = e.cast(values(data), dtype=dtype)
+    return copy
+
+
 def _holds_arrays(data: Any) -> bool:
     """Whether nested lists hold NumPy values, whose dtype then counts."""
     while isinstance(data, (list, tuple)) and data:
@@ -123,9 +153,16 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """This value everywhere; its own type decides the dtype unless one is given."""
+    if stands_in(fill_value):
+        return _filled(shape_of((size,)), fill_value, dtype, requires_grad)
     value = fill_value.array if isinstance(fill_value, Tensor) else fill_value
     kind = _array(value, None).dtype if dtype is None else resolve(dtype)
     return _made(np.full(shape_of((size,)), value, kind), device, requires_grad)
+
+
+def _filled(shape: tuple[int, ...], value: Any, dtype: Any, requires_grad: bool) -> Tensor:
+    made: Tensor = e.clone(expanded(tensor(value, dtype=dtype), shape=shape))
+    return made.requires_grad_() if requires_grad else made
 
 
 def _like(x: Any, dtype: Any) -> np.dtype[Any]:
@@ -151,6 +188,8 @@ def full_like(
     input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """One value in the shape and dtype of another tensor."""
+    if stands_in(fill_value):
+        return _filled(input.shape, fill_value, _like(input, dtype), requires_grad)
     return _made(np.full(input.shape, fill_value, _like(input, dtype)), device, requires_grad)
 
 
@@ -251,7 +290,7 @@ def randint_like(input: Any, low: int, high: int | None = None) -> Tensor:
 def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
     """0 … n − 1 in random order."""
     array = random.permutation(n, generator)
-    return _made(array if dtype is None else array.astype(resolve(dtype)), device, False)
+    return _made(array if dtype is None else e.cast(array, dtype=resolve(dtype)), device, False)
 
 
 def normal(

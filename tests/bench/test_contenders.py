@@ -29,7 +29,7 @@ class Builder:
 def test_everybody_is_there_and_quick_leaves_the_other_compilers_out():
     rivals = ["PyTorch 1", "PyTorch 2"]
     assert list(contenders(PLANAR, quick=True)) == [*OURS, *rivals]
-    compilers = [f"torch.compile{kind} {threads}" for threads in (1, 2) for kind in ("", " in parts")]
+    compilers = [f"torch.compile{kind} {threads}" for threads in (1, 2) for kind in ("", " parted")]
     assert list(contenders(PLANAR)) == [*OURS, *rivals, *compilers, "JAX"]
 
 

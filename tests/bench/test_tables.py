@@ -45,13 +45,23 @@ def test_markup_in_a_note_is_text():
 
 
 def test_a_table_becomes_plain_data():
-    table = Table("T", [Row("x", "1", ratio=0.5, reached=True)], ["n"], {"seconds": {"x": [1.0]}})
+    table = Table("T", [Row("x", "1", ratio=0.5, reached=True)], ["n"], {"a": {"b": "1"}}, {"seconds": {"x": [1.0]}})
     assert table.as_dict() == {
         "title": "T",
         "rows": [{"what": "x", "measured": "1", "must": "", "ratio": 0.5, "of_medians": None, "reached": True}],
         "notes": ["n"],
+        "times": {"a": {"b": "1"}},
         "details": {"seconds": {"x": [1.0]}},
     }
+
+
+def test_an_overview_stands_above_the_rows():
+    times = {"first": {"fast": "1.25", "slow": "2.5"}, "second": {"slow": "3.75"}}
+    text = printed(Table("The title", [Row("a row", "1")], times=times))
+    assert text.count("The title") == 1
+    assert text.index("The title") < text.index("slow") < text.index("3.75") < text.index("a row")
+    lines = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
+    assert lines["first"] == ["1.25", "2.5"] and lines["second"] == ["–", "3.75"]
 
 
 def test_units():

@@ -6,8 +6,9 @@ products with nothing around them. Beside times: peak memory, and what the first
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from byhand.bench.contenders import OURS, contenders, race, scratch_caches
 from byhand.bench.first_call import NO_NUMBA, first_call_rows, measure_first_calls
@@ -17,6 +18,7 @@ from byhand.bench.tables import Row, Table, duration, size
 from byhand.bench.timing import REST, TURN, Timings
 
 PLANNED, MEMORY = 1.0, 0.7
+FIRST_CALLS = 3  # rounds of fresh processes
 
 
 @dataclass(frozen=True)
@@ -38,93 +40,100 @@ LOOPS = {
 
 def measure(rounds: int, quick: bool) -> Table:
     """All four networks; `quick` leaves the other compilers out, and the first calls of half of the networks."""
-    table = Table("A compiled training step")
-    seconds, details = table.details.setdefault("seconds", {}), table.details
+    table = Table("A compiled training step: milliseconds")
+    seconds: dict[str, Any] = {}
+    missing: dict[str, str] = {}
+    networks = [next(n for n in NETWORKS if n.name == name) for name in LOOPS]
     with scratch_caches():
-        for name in LOOPS:
-            network = next(n for n in NETWORKS if n.name == name)
+        for network in networks:
             timings, absent = race(contenders(network, quick), rounds)
-            table.rows += rows(network, timings, absent)
-            seconds[name] = dict(timings.seconds)
-            details.setdefault("absent", {})[name] = absent
-    table.rows += memory_rows(details.setdefault("memory", {}))
-    few = [n for n in NETWORKS if n.name in ("planar", "mnist-adam")]
-    first = measure_first_calls(1 if quick else min(rounds, 3), few if quick else NETWORKS, is_installed("numba"))
+            table.times[network.name] = times(timings)
+            table.rows += rows(network.name, timings)
+            seconds[network.name] = dict(timings.seconds)
+            missing |= absent
+    table.rows += absent_rows(missing)
+    weighed = {network.name: weigh_both(network) for network in networks}
+    table.rows += memory_rows(weighed)
+    chosen = [networks[0], networks[2]] if quick else networks
+    first = measure_first_calls(1 if quick else min(rounds, FIRST_CALLS), chosen, is_installed("numba"))
     table.rows += first_call_rows(first)
-    details["first calls"] = first
-    table.notes = notes(rounds)
+    table.notes = notes(networks, rounds)
+    table.details = {"seconds": seconds, "absent": missing, "bytes": weighed, "first calls": first}
     return table
 
 
-# Rows.
+def times(timings: Timings) -> dict[str, str]:
+    """Milliseconds of everybody, PyTorch's by threads: `0.28 / 0.30`."""
+    found: dict[str, str] = {}
+    for name in timings.seconds:
+        family = _family(name)
+        shown = f"{timings.median(name) * 1e3:.3g}"
+        found[family] = f"{found[family]} / {shown}" if family in found else shown
+    return found
 
 
-def rows(network: Network, timings: Timings, absent: Mapping[str, str]) -> list[Row]:
-    """What one network shows: everybody's time, then the ratios that count."""
-    name, bounds = network.name, LOOPS[network.name]
-    others = [n for n in timings.seconds if n not in OURS]
-    found = [
-        Row(network.title, _everybody(timings, absent)),
-        _ratio(f"{name}: planned over by hand", timings, "planned", "by hand", PLANNED),
-    ]
-    if "loops" in absent:
-        return [*found, Row(f"{name}: loops over by hand", NO_NUMBA, _times(bounds.by_hand))]
+def rows(name: str, timings: Timings) -> list[Row]:
+    """The ratios that count for one network."""
+    bounds, others = LOOPS[name], [n for n in timings.seconds if n not in OURS]
+    found = [_ratio(f"{name}: planned over by hand", timings, "planned", "by hand", PLANNED)]
+    if "loops" not in timings.seconds:
+        return [*found, Row(f"{name}: loops over by hand", NO_NUMBA, _must(bounds.by_hand))]
     found.append(_ratio(f"{name}: loops over by hand", timings, "loops", "by hand", bounds.by_hand))
     if others:
         fastest = timings.fastest(*others)
         found.append(_ratio(f"{name}: loops over {fastest}", timings, "loops", fastest, bounds.rivals))
     else:
-        found.append(Row(f"{name}: loops over the fastest other", "none is installed", _times(bounds.rivals)))
+        found.append(Row(f"{name}: loops over the fastest other", "none is installed", _must(bounds.rivals)))
     if bounds.products is not None:
-        what = f"{name}: loops over its matrix products"
-        found.append(_ratio(what, timings, "loops", "products", bounds.products))
+        found.append(_ratio(f"{name}: loops over products", timings, "loops", "products", bounds.products))
     return found
 
 
-def _everybody(timings: Timings, absent: Mapping[str, str]) -> str:
-    """The other contenders' times, each family's by threads, and who is not there."""
-    families: dict[str, list[str]] = {}
-    for name in timings.seconds:
-        if name not in ("by hand", "planned", "loops"):
-            family = name.rstrip(" 12")
-            families.setdefault(family, []).append(duration(timings.median(name)))
-    shown = [f"{family} {' / '.join(times)}" for family, times in families.items()]
-    reasons = {f"{name.rstrip(' 12')}: {reason}": None for name, reason in absent.items() if name != "loops"}
-    return " · ".join([*shown, *reasons])
+def absent_rows(absent: Mapping[str, str]) -> list[Row]:
+    """Which contenders are not there, and why."""
+    return [Row(family, reason) for family, reason in {_family(name): why for name, why in absent.items()}.items()]
+
+
+def _family(name: str) -> str:
+    """The contender without its number of threads."""
+    return name.removesuffix(" 1").removesuffix(" 2")
 
 
 def _ratio(what: str, timings: Timings, mine: str, rival: str, bound: float) -> Row:
     ratio = timings.ratio(mine, rival)
     measured = f"{duration(timings.median(mine))} · {duration(timings.median(rival))}"
-    return Row(what, measured, _times(bound), ratio, timings.ratio_of_medians(mine, rival), ratio <= bound)
+    return Row(what, measured, _must(bound), ratio, timings.ratio_of_medians(mine, rival), ratio <= bound)
 
 
-def _times(bound: float) -> str:
+def _must(bound: float) -> str:
     return f"≤ {bound:.2f} ×"
 
 
-def memory_rows(details: dict[str, dict[str, int]]) -> list[Row]:
-    """Peak bytes of a step in the planned dialect over eager mode's, both as the section `memory` counts them."""
+def weigh_both(network: Network) -> dict[str, int]:
+    """Peak bytes of a step in the planned dialect and in eager mode, as the section `memory` counts them."""
+    return {"planned": weigh("planned", network.name), "eager": weigh("byhand", network.name)}
+
+
+def memory_rows(weighed: Mapping[str, Mapping[str, int]]) -> list[Row]:
+    """Planned over eager."""
     found = []
-    for name in LOOPS:
-        bytes_of = details[name] = {"planned": weigh("planned", name), "eager": weigh("byhand", name)}
-        ratio = bytes_of["planned"] / bytes_of["eager"]
-        measured = f"{size(bytes_of['planned'])} · {size(bytes_of['eager'])}"
-        row = Row(f"{name}: peak memory, planned over eager", measured, _times(MEMORY), ratio, None, ratio <= MEMORY)
-        found.append(row)
+    for name, peak in weighed.items():
+        ratio, measured = peak["planned"] / peak["eager"], f"{size(peak['planned'])} · {size(peak['eager'])}"
+        found.append(Row(f"{name}: planned memory over eager", measured, _must(MEMORY), ratio, None, ratio <= MEMORY))
     return found
 
 
-def notes(rounds: int) -> list[str]:
+def notes(networks: Sequence[Network], rounds: int) -> list[str]:
     """What exactly was measured."""
     turn, rest = f"{TURN * 1e3:.0f} ms", f"{REST * 1e3:.0f} ms"
     return [
+        *(f"{network.name}: {network.title}" for network in networks),
         f"Time per step, median of {rounds} rounds. Contenders take turns of {turn} in one process, each after {rest}",
         "of rest and a warm-up. ratio: median of the per-round ratios. By hand, planned, PyTorch in eager mode and",
         "JAX's arrays are built anew before each turn; loops and torch.compile once.",
-        "PyTorch, torch.compile: on 1 / 2 threads. torch.compile: `torch.compile(step)` in the default mode; in parts:",
+        "PyTorch, torch.compile: on 1 / 2 threads. torch.compile: `torch.compile(step)` in the default mode; parted:",
         "the forward pass with its loss, and `optimizer.step`. JAX: the whole step under jit, its state donated.",
         "products: the program's matrix products alone: NumPy, out=, the program's layouts, aligned to 64 bytes.",
-        "Peak memory: as in the section `memory`. First call: in a fresh process that has imported byhand; cached:",
-        "with the cache folder that a process before it left.",
+        "Memory: the peak of a step, as in the section `memory`. First call: in a fresh process, byhand imported;",
+        "cached: with the cache folder that a process before it left.",
     ]

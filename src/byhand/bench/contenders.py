@@ -66,7 +66,7 @@ def contenders(network: Network, quick: bool = False) -> dict[str, Contender]:
     if quick:
         return found
     for threads in (1, 2):
-        for family, whole in (("torch.compile", True), ("torch.compile in parts", False)):
+        for family, whole in (("torch.compile", True), ("torch.compile parted", False)):
             make = partial(compiled_by_pytorch, network, whole)
             found[f"{family} {threads}"] = Contender(make, "torch", True, 5, threads)
     return found | {"JAX": Contender(partial(jitted_by_jax, network), "jax", calls=3)}

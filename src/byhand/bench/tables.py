@@ -34,12 +34,13 @@ class Row:
 class Table:
     """A section of the benchmark: a title, rows, and the footnotes that say exactly what was measured.
 
-    `details` is for the JSON file alone.
+    `times` is an overview printed above the rows, cells by line and column; `details` is for the JSON file alone.
     """
 
     title: str
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    times: dict[str, dict[str, str]] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -73,8 +74,12 @@ def verdict(reached: bool | None) -> str:
 
 def show(table: Table, console: Console) -> None:
     """Print the table and its footnotes."""
+    title = table.title
+    if table.times:
+        console.print(overview(table))
+        title = ""
     # soft: a narrow terminal folds words rather than cutting a number off
-    grid = Grid(title=table.title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+    grid = Grid(title=title or None, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
     grid.add_column("what", overflow="fold")
     grid.add_column("measured", overflow="fold")
     grid.add_column("must", no_wrap=True)
@@ -89,3 +94,15 @@ def show(table: Table, console: Console) -> None:
         console.print(f"  {note}", style="dim", highlight=False, markup=False)
     if table.notes:
         console.print()
+
+
+def overview(table: Table) -> Grid:
+    """The times of everybody: a line for each key of `times`, a column for each that occurs in one of them."""
+    grid = Grid(title=table.title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+    columns = list(dict.fromkeys(column for cells in table.times.values() for column in cells))
+    grid.add_column("")
+    for column in columns:
+        grid.add_column(column, justify="right", overflow="fold")
+    for line, cells in table.times.items():
+        grid.add_row(line, *[cells.get(column, "–") for column in columns])
+    return grid

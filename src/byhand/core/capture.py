@@ -43,6 +43,22 @@ def traced(x: Any) -> bool:
     return slot.tracer is not None and type(getattr(x, "array", x)) is slot.tracer.array_type
 
 
+def stands_in(x: Any) -> bool:
+    """Whether x, or something in the lists that it consists of, is a value or a number of the step being captured."""
+    watcher = None if slot.tracer is None else tracer()
+    if watcher is None:
+        return False
+    if isinstance(x, list | tuple):
+        return any(map(stands_in, x))
+    return isinstance(x, watcher.number_type) or type(getattr(x, "array", x)) is watcher.array_type
+
+
+def look(x: Any, what: str) -> None:
+    """Raise CaptureError if a tensor, whose values Python wants to see (it is `what`), is being traced."""
+    if slot.tracer is not None and (watcher := tracer()) is not None and type(x.array) is watcher.array_type:
+        raise watcher.refusal(what)
+
+
 def values(x: Any) -> Any:
     """The array of a tensor, to compute with where no gradient passes; while a step is captured, a tensor of it."""
     array = getattr(x, "array", x)

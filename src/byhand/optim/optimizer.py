@@ -115,10 +115,6 @@ class Optimizer:
 
     def step(self, closure: Closure | None = None) -> Any:
         """Update every parameter once; returns the loss of `closure`, which computes the gradients anew if given."""
-        watcher = None if slot.tracer is None else tracer()
-        if watcher is not None:
-            with watcher.stepping(self):
-                return self._hooked_step(Optimizer._plain_step, closure)
         if self._before_step or self._after_step:
             return self._hooked_step(Optimizer._plain_step, closure)
         return self._plain_step(closure)
@@ -128,10 +124,16 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        watcher = None if slot.tracer is None else tracer()
         before, mode.recording = mode.recording, False
         try:
-            for group in self.param_groups:
-                self.update_group(group)
+            if watcher is None:
+                for group in self.param_groups:
+                    self.update_group(group)
+            else:
+                with watcher.stepping(self):
+                    for group in self.param_groups:
+                        self.update_group(group)
         finally:
             mode.recording = before
         self._stepped = True

@@ -24,14 +24,21 @@ from byhand.program.traced_array import TracedArray, plain, traced
 class Cell:
     """What an array holds: a value of the program, which a view derives from its parent's."""
 
-    __slots__ = ("array", "attrs", "op", "parent", "root", "value", "version")
+    __slots__ = ("array", "attrs", "op", "parent", "value", "version")
 
     def __init__(
         self, array: Array, value: Value, parent: Cell | None = None, op: Any = None, attrs: Any = None
     ) -> None:
         self.array, self.value, self.parent, self.op, self.attrs = array, value, parent, op, attrs
-        self.root: Cell = self if parent is None else parent.root
-        self.version: int = 0 if parent is None else self.root.version
+        self.version: int = 0 if parent is None else parent.root.version
+
+    @property
+    def root(self) -> Cell:
+        """What this is, in the end, a view of."""
+        found = self
+        while found.parent is not None:
+            found = found.parent
+        return found
 
 
 class Cells:

@@ -314,12 +314,10 @@ def _release(tracer: Tracer) -> None:
             for x in state.values():
                 if isinstance(x, Variable):
                     x.array = plain(x.array)
-    survivors = [array for ref in watched if (array := ref()) is not None]
-    if not survivors:
+    if all(reference() is None for reference in watched):
         return
     gc.collect()
-    del survivors
-    survivors = [array for ref in watched if (array := ref()) is not None]
+    survivors = [array for reference in watched if (array := reference()) is not None]
     for array in survivors:
         for owner in gc.get_referrers(array):
             if isinstance(owner, Variable):

@@ -19,6 +19,9 @@ from byhand.program.tiling import Tile, tiles
 
 ARENA, FRESH, ALIAS = "arena", "fresh", "alias"
 
+SAVED = 0.9  # a product that nothing else asks for is done in blocks if the arena shrinks to this share
+MOST_TRIALS = 8
+
 Scratch = Callable[[Node, Layouts], Sequence[Value]]
 
 
@@ -83,15 +86,25 @@ class Plan:
 
 def plan(program: Program, scratch: Scratch = lambda node, lies: ()) -> Plan:
     """Find a home for every value; the program is scheduled."""
-    return _Planner(program, scratch).plan()
+    lies = layouts(program)
+    chosen, possible = tiles(program, lies)
+    best = _Planner(program, lies, chosen, scratch).plan()
+    possible.sort(key=lambda tile: -program.nodes[tile.start].out.nbytes)
+    for tile in possible[:MOST_TRIALS]:
+        if program.nodes[tile.start].out.nbytes < (1 - SAVED) * best.arena_bytes:
+            break
+        beside = [other for other in chosen if other.stop <= tile.start or other.start >= tile.stop]
+        trial = _Planner(program, lies, sorted([*beside, tile], key=lambda tile: tile.start), scratch).plan()
+        if trial.arena_bytes <= SAVED * best.arena_bytes:
+            best, chosen = trial, trial.tiles
+    return best
 
 
 class _Planner:
     """Decides in turn: what is fresh, what lives in states, what takes over memory, where the rest goes."""
 
-    def __init__(self, program: Program, scratch: Scratch) -> None:
-        self.program, self.lies = program, layouts(program)
-        self.tiles = tiles(program, self.lies)
+    def __init__(self, program: Program, lies: Layouts, chosen: list[Tile], scratch: Scratch) -> None:
+        self.program, self.lies, self.tiles = program, lies, chosen
         self.scratch = {node: found for node in program.nodes if (found := scratch(node, self.lies))}
         self.end = len(program.nodes)
         self.checked = max([place for place, node in enumerate(program.nodes) if node.op is CHECK], default=-1)
@@ -188,8 +201,7 @@ class _Planner:
             buffer = self.buffer.get(self.lies[x].root) if x in self.lies else None
             if buffer is None or x.dtype != out.dtype or not self.lies[x].alike(self.lies[out]):
                 continue
-            root = self.lies[x].root
-            if self._dies(x, place) and (root not in self.inner or out in self.inner):
+            if self._dies(x, place) and (out in self.inner or not buffer.block):
                 break
         else:
             buffer = self._made(out, place, out in self.inner)

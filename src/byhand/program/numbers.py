@@ -57,6 +57,8 @@ class Numbers:
         self.counted: list[tuple[Any, str, Plain]] = []  # what step counts were
         self.had: dict[int, tuple[Any, dict[Any, set[str]]]] = {}  # the state that optimisers had before the step
         self._computed: dict[str, Number] = {}
+        self._settings: dict[tuple[int, str], tuple[Any, Any]] = {}  # of optimisers, and what stands for them
+        self._counts_of: dict[tuple[int, str], Source] = {}
 
     def number(self, value: Plain, name: str, containers: list[Any], key: Any, index: int | None = None) -> Number:
         """A number that is read at each call."""
@@ -123,10 +125,17 @@ class Numbers:
             self.section = section
 
     def _standing_in(self, container: Any, key: str, value: Any) -> Any:
-        if not isinstance(value, tuple):
-            return self.number(value, NAMES.get(key, key), [container], key)
-        stem = NAMES.get(key, key)
-        return tuple(self.number(v, f"{stem}{i + 1}", [container], key, i) for i, v in enumerate(value))
+        before, found = self._settings.get((id(container), key), (None, None))
+        if found is None:
+            stem = NAMES.get(key, key)
+            if isinstance(value, tuple):
+                found = tuple(self.number(v, f"{stem}{i + 1}", [container], key, i) for i, v in enumerate(value))
+            else:
+                found = self.number(value, stem, [container], key)
+            self._settings[id(container), key] = value, found
+        elif before != value:
+            raise self.refusal("changed by the step, which a program only reads; change it between steps", key)
+        return found
 
     def _know_state(self, state: Any, p: Any) -> None:
         name = self.known.get(id(p.array), (STATE, "", p, p.array))[1]
@@ -136,21 +145,26 @@ class Numbers:
 
     def _counts(self, optimizer: Any) -> list[tuple[Source, Plain]]:
         """Step counts and their like, one for all parameters where they are equal."""
-        found: dict[tuple[str, Plain], list[Any]] = {}
+        found: dict[tuple[Any, ...], list[Any]] = {}
         for group in optimizer.param_groups:
             for p in group["params"]:
-                if p.grad is not None:
-                    self.stepped.add(id(p))
-                    for key, value in optimizer.state.get(p, {}).items():
-                        if type(value) in (int, float):
-                            found.setdefault((key, value), []).append(optimizer.state[p])
+                state = optimizer.state.get(p, {})
+                for key, value in state.items():
+                    if type(value) in (int, float):  # counted apart from those that a step before has changed
+                        earlier = id(self._counts_of.get((id(state), key)))
+                        found.setdefault((key, value, earlier, p.grad is None), []).append(state)
         counts = []
-        for (key, value), containers in found.items():
+        for (key, value, *_), containers in found.items():
             self.counted += [(container, key, value) for container in containers]
-            number = self.number(value, NAMES.get(key, key), containers, key)
+            source = self._counts_of.get((id(containers[0]), key))
+            if source is None:
+                self.number(value, NAMES.get(key, key), containers, key)
+                source = self.sources[-1]
+            self.provisional |= len(source.containers) != len(containers)
             for container in containers:
-                container[key] = number
-            counts.append((self.sources[-1], value))
+                self._counts_of[id(container), key] = source
+                container[key] = source.number if source.written is None else source.written
+            counts.append((source, value))
         return counts
 
     def forget_states(self) -> None:
@@ -176,6 +190,8 @@ class Numbers:
             for p in group["params"]:
                 if set(optimizer.state.get(p, ())) != keys[id(p)]:
                     self.provisional = True
+                if p.grad is not None:
+                    self.stepped.add(id(p))
 
 
 def _numeric(value: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from byhand.program.ir import CHECK, COMPUTED, UPDATE, Node, Program, Value
 from byhand.program.layout import Layouts, layouts
-from byhand.program.primitives import CALL, COPY, MAP, NUMERIC, VIEW
+from byhand.program.primitives import CALL, COPY, MAP, NUMERIC, PRODUCT, VIEW
 
 ELEMENTWISE = (MAP, VIEW)
 T = TypeVar("T", bound=Hashable)
@@ -29,7 +29,8 @@ def schedule(program: Program) -> Program:
     that. Effects keep their order.
     """
     program = _settled(program)
-    return program.replaced(_Order(program, _tails(program)).nodes())
+    tails = _tails(program)
+    return program.replaced(_Order(program, tails, _companies(program, tails)).nodes())
 
 
 def _settled(program: Program) -> Program:
@@ -76,6 +77,8 @@ def _tails(program: Program) -> list[list[Node]]:
     tails = []
     for group in _connected(inside, producers):
         tail = _latest_only(sorted(group, key=place.__getitem__), producers)
+        if _is_small(tail[0]):  # what it is made of can go before the weight is free to be updated
+            tails.append([tail.pop(0)])
         if any(out in written for node in tail for out in node.outputs):
             tails.append(tail)
     return tails
@@ -113,16 +116,53 @@ def _latest_only(group: list[Node], producers: dict[Value, Node]) -> list[Node]:
     return [node for node in group if node not in before or node in after]
 
 
+def _is_small(node: Node) -> bool:
+    """Whether a gradient is small beside what it is computed from."""
+    before = [x.nbytes for x in node.values if x.origin == COMPUTED]
+    return node.op.kind not in ELEMENTWISE and bool(before) and 2 * node.out.nbytes <= max(before)
+
+
+def _companies(program: Program, tails: list[list[Node]]) -> list[list[Node]]:
+    """Each product with the one elementwise node that reads it, and what is computed for that node alone.
+
+    So they can be one tile.
+    """
+    uses, producers = program.uses(), program.producers()
+    place = {node: i for i, node in enumerate(program.nodes)}
+    taken = {node for tail in tails for node in tail}
+    kept = set(program.roots)
+    companies = []
+    for node in program.nodes:
+        readers = uses.get(node.out, []) if node.outputs else []
+        if node.op.kind != PRODUCT or node in taken or len(readers) != 1 or readers[0].op.kind != MAP:
+            continue
+        company, waiting = {node, readers[0]}, [readers[0]]
+        if taken & company:
+            continue
+        while waiting:
+            for x in waiting.pop().values:
+                source = producers.get(x)
+                if source is None or source in taken | company or source.op.kind not in ELEMENTWISE or x in kept:
+                    continue
+                if all(reader in company for reader in uses[x]):
+                    company.add(source)
+                    waiting.append(source)
+        taken |= company
+        companies.append(sorted(company, key=place.__getitem__))
+    return companies
+
+
 # The order.
 
 
 class _Order:
-    """Which nodes must come before which, in units that are run without a pause: tails, and single nodes."""
+    """Which nodes must come before which, in units that are run without a pause: tails, companies, single nodes."""
 
-    def __init__(self, program: Program, tails: list[list[Node]]) -> None:
+    def __init__(self, program: Program, tails: list[list[Node]], companies: list[list[Node]]) -> None:
         self.program, self.tails = program, len(tails)
-        inside = {node for tail in tails for node in tail}
-        self.units = [*tails, *[[node] for node in program.nodes if node not in inside]]
+        groups = [*tails, *companies]
+        inside = {node for group in groups for node in group}
+        self.units = [*groups, *[[node] for node in program.nodes if node not in inside]]
         self.place = {node: i for i, node in enumerate(program.nodes)}
         self.unit_of = {node: i for i, unit in enumerate(self.units) for node in unit}
         self.after: list[set[int]] = [set() for _ in self.units]  # the units that wait for this one
@@ -167,11 +207,12 @@ class _Order:
         return _reachable(start, own, lambda node: self.nodes_after.get(node, ()))
 
     def nodes(self) -> list[Node]:
-        """All nodes: numbers, then tails as soon as they are ready, and the others as they were recorded."""
+        """All nodes: numbers, then views and tails as soon as they are ready, and the others as they were recorded."""
 
         def rank(i: int) -> tuple[int, int]:
-            unit = self.units[i]
-            return 0 if unit[0].op.kind == NUMERIC else 1 if i < self.tails else 2, self.place[unit[0]]
+            first = self.units[i][0]
+            free = i < self.tails or first.op.kind == VIEW
+            return 0 if first.op.kind == NUMERIC else 1 if free else 2, self.place[first]
 
         def after(node: Node) -> Iterable[Node]:
             return self.nodes_after.get(node, ())

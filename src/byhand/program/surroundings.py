@@ -105,8 +105,9 @@ class Surroundings:
     def _name_modules(self) -> None:
         """Parameters by their paths, below the name of their model if there are several."""
         roots = [(name, root) for name, root in self._roots if not self._below_another(root)]
+        several = sum(any(True for _ in root.named_parameters()) for _, root in roots) > 1  # a loss is a module too
         for name, root in roots:
-            prefix = f"{name}." if len(roots) > 1 and name else ""
+            prefix = f"{name}." if several and name else ""
             for module in root.modules():
                 self.modules.append(module)
                 self._attributes(module, "training")  # which is asked for apart

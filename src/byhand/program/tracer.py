@@ -54,7 +54,7 @@ HINT = (
 class Tracer(Cells, Numbers):
     """Writes a program while a step runs."""
 
-    array_type = TracedArray
+    array_type, number_type = TracedArray, Number
 
     def __init__(self, name: str) -> None:
         Cells.__init__(self)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from byhand.core import dtypes
+from byhand.core.capture import refuse, stands_in
 from byhand.core.errors import UsageError
 from byhand.core.recorder import wrap
 from byhand.core.variable import Variable
@@ -123,4 +124,6 @@ class Convertible(Part):
 
     def new_tensor(self, data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         """A tensor of the data, with this tensor's dtype unless another is given."""
+        if stands_in(data):
+            refuse("made from values of the step; use clone() or byhand.stack", "the result of new_tensor")
         return wrap(np.array(getattr(data, "array", data), dtype=dtype or self.dtype))

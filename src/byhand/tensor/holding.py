@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from byhand.core import dtypes
+from byhand.core.capture import look
 from byhand.core.errors import DtypeError, GraphError, ShapeError
 from byhand.core.recorder import wrap
 from byhand.core.variable import Array, Variable
@@ -130,6 +131,7 @@ class Holding(Part):
         """The array underneath, sharing memory; raises GraphError if a gradient is tracked, unless forced."""
         if self.node is not None and not force:
             raise GraphError("numpy() on a tensor that requires a gradient; use tensor.detach().numpy()")
+        look(self, "turned into a NumPy array")
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -144,7 +146,7 @@ class Holding(Part):
     def __bool__(self) -> bool:
         if self.array.size != 1:
             raise ShapeError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
-        return bool(self.array.item())
+        return bool(self.array)
 
     def __float__(self) -> float:
         return float(self.item())
@@ -158,6 +160,7 @@ class Holding(Part):
         return int(self.item())
 
     def __format__(self, spec: str) -> str:
+        look(self, "printed")
         return format(self.array.item() if self.array.ndim == 0 else repr(self), spec)
 
     def __len__(self) -> int:
@@ -174,6 +177,7 @@ class Holding(Part):
         return bool((self.array == getattr(value, "array", value)).any())
 
     def __repr__(self) -> str:
+        look(self, "printed")
         notes = []
         if self.node is not None:
             notes = [f"grad_fn=<{self.node.op.name}>" if self.node.op is not None else "requires_grad=True"]

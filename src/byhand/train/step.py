@@ -168,7 +168,7 @@ class Step:
 
     def load_state_dict(self, state: Mapping[str, Any] | None) -> None:
         """Go on as the run began, unless `fit(compile=...)` names a dialect. Older checkpoints are of eager runs."""
-        self.shapes = [tuple(map(tuple, shapes)) for shapes in state["shapes"]] if state else []
+        self.shapes = list(state["shapes"]) if state else []
         if not self.free or self.dialect == "eager":
             return
         self.dialect, self.reason = (state["dialect"], state["reason"]) if state else ("eager", "")

@@ -153,8 +153,8 @@ def binary_cross_entropy(
 
 def _no_probabilities(low: Any, high: Any) -> DomainError:
     return DomainError(
-        f"binary_cross_entropy: input holds probabilities from 0 to 1, here it runs from {low:.4g} to {high:.4g}; apply "
-        "sigmoid first, or use binary_cross_entropy_with_logits"
+        f"binary_cross_entropy: input holds probabilities from 0 to 1, here it runs from {low:.4g} to {high:.4g}; "
+        "apply sigmoid first, or use binary_cross_entropy_with_logits"
     )
 
 

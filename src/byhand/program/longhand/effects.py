@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Mapping, Sequence
 
 from byhand.program.ir import UPDATE, Program, Value
-from byhand.program.longhand.expression import Tree, name, names_in, substituted
+from byhand.program.longhand.expression import Tree, copied, name, names_in, substituted
 from byhand.program.longhand.line import Line
 from byhand.program.longhand.naming import Names
 
@@ -72,7 +71,7 @@ class _Writing:
         title, before = self.names[state], self.names[new]
         statement = own.statements[0]
         assert isinstance(statement, ast.Assign)
-        own.statements = [in_place(title, statement.value)]
+        own.statements, own.shapes = [in_place(title, statement.value)], [None]
         for line in self.lines[self.lines.index(own) + 1 :]:
             line.statements = [substituted(part, {before: name(title)}) for part in line.statements]
         self.views = {key: {title if view == before else view for view in views} for key, views in self.views.items()}
@@ -86,7 +85,7 @@ class _Writing:
         """A value that is another state, or may be a view of one, is saved before states change, and written at last."""
         source = self.trees[new] if new not in self.final else name(self.final[new])
         if own is None and new not in self.program.states and new not in self.final:  # an argument, or a constant
-            self.last.append(Line([ast.Assign([_all_of(self.names[state])], copy.deepcopy(source))], UPDATE, [None]))
+            self.last.append(Line([ast.Assign([_all_of(self.names[state])], copied(source))], UPDATE, [None]))
             return
         saved = self.names.unlike(f"new_{self.names[state]}")
         copied = Line([_copy(saved, source)], UPDATE if own is None else own.section, [new.shape])
@@ -146,7 +145,7 @@ def counted(lines: list[Line]) -> None:
 
 
 def _copy(title: str, source: Tree) -> ast.stmt:
-    call = ast.Call(ast.Attribute(copy.deepcopy(source), "copy", ast.Load()), [], [])
+    call = ast.Call(ast.Attribute(copied(source), "copy", ast.Load()), [], [])
     return ast.Assign([ast.Name(title, ast.Store())], call)
 
 

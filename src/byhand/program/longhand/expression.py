@@ -7,9 +7,9 @@ A tree may carry what is known of its value: `shape` and `dtype` of an array, `n
 from __future__ import annotations
 
 import ast
-import copy
 import math
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -55,10 +55,12 @@ def literal(value: Any, inside_index: bool = False) -> Tree:
 
 
 def plain_number(value: Any) -> Any:
-    """A NumPy scalar as the shortest Python number that rounds to it: float32's 0.1 is 0.1."""
-    if value.dtype == np.float32 and math.isfinite(value):
-        return float(str(value))
-    return value.item()
+    """A NumPy scalar as a short Python number: float32's 0.1 is 0.1, and so are its neighbours."""
+    if value.dtype != np.float32 or not math.isfinite(value):
+        return value.item()
+    near = 2 * float(np.spacing(abs(value)))
+    candidates = (float(f"{value:.{digits}g}") for digits in range(1, 10))
+    return next((x for x in candidates if abs(x - float(value)) <= near), float(value))
 
 
 def dtype_tree(dtype: np.dtype[Any]) -> Tree:
@@ -69,10 +71,32 @@ def dtype_tree(dtype: np.dtype[Any]) -> Tree:
 def _number(value: Any) -> Tree:
     if isinstance(value, float) and not math.isfinite(value):
         tree = parsed("np.nan" if math.isnan(value) else "np.inf")
+    elif isinstance(value, float) and (quotient := _quotient(abs(value))) is not None:
+        tree = ast.BinOp(ast.Constant(quotient[0]), ast.Div(), ast.Constant(quotient[1]))
     else:
         tree = ast.Constant(abs(value) if not isinstance(value, bool) else value)
     negative = not isinstance(value, bool) and (value < 0 or (value == 0 and math.copysign(1, value) < 0))
     return marked(ast.UnaryOp(ast.USub(), tree) if negative else tree, number=True)
+
+
+def float32_tree(value: Any) -> Tree:
+    """A float32 as a number that is right within two units of its last place: 0.1, or 1 / 120."""
+    short = plain_number(value)
+    count = round(1 / short) if 1e-6 < short < 1 else 0
+    if not math.isfinite(short):
+        return _number(short)
+    if count and len(f"{short:.9g}") > 8 and abs(1 / count - float(value)) <= 2 * float(np.spacing(abs(value))):
+        return ast.BinOp(ast.Constant(1), ast.Div(), ast.Constant(count))
+    return _number(short)
+
+
+def _quotient(value: float) -> tuple[int, int] | None:
+    """1.3333333333333333 as 4 / 3: the fraction that a long number was."""
+    if len(repr(value)) < 12:
+        return None
+    found = Fraction(value).limit_denominator(100_000)
+    exact = found.numerator and found.numerator / found.denominator == value and found.numerator < 1_000_000
+    return (found.numerator, found.denominator) if exact else None
 
 
 def marked(tree: Tree, **facts: Any) -> Tree:
@@ -80,6 +104,18 @@ def marked(tree: Tree, **facts: Any) -> Tree:
     for key, fact in facts.items():
         setattr(tree, key, fact)
     return tree
+
+
+def copied(tree: Any) -> Any:
+    """A copy of a tree; what is known of its values is shared, not copied."""
+    made = type(tree)()
+    for key, part in vars(tree).items():
+        if isinstance(part, ast.AST):
+            part = copied(part)
+        elif isinstance(part, list):
+            part = [copied(x) if isinstance(x, ast.AST) else x for x in part]
+        setattr(made, key, part)
+    return made
 
 
 def is_number(tree: ast.AST) -> bool:
@@ -110,12 +146,12 @@ class _Substitution(ast.NodeTransformer):
             node.id = self.renamed[node.id]
             return node
         found = self.trees.get(node.id)
-        return node if found is None or not isinstance(node.ctx, ast.Load) else copy.deepcopy(found)
+        return node if found is None or not isinstance(node.ctx, ast.Load) else copied(found)
 
 
 def substituted(tree: Any, trees: Mapping[str, Tree], renamed: Mapping[str, str] | None = None) -> Any:
     """A copy of the tree in which names are replaced by trees where they are read, or renamed wherever they stand."""
-    return _Substitution(trees, renamed or {}).visit(copy.deepcopy(tree))
+    return _Substitution(trees, renamed or {}).visit(copied(tree))
 
 
 def names_in(tree: ast.AST) -> Iterator[str]:
@@ -159,4 +195,4 @@ def _simple(tree: ast.AST) -> bool:
 
 def text(tree: ast.AST) -> str:
     """A formula or a statement as Python text."""
-    return ast.unparse(ast.fix_missing_locations(_Tight().visit(copy.deepcopy(tree))))
+    return ast.unparse(ast.fix_missing_locations(_Tight().visit(copied(tree))))

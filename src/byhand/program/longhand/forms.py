@@ -29,15 +29,30 @@ LINES: dict[str, Sequence[str]] = {
     # one column a row and sums over rows first, for speed; the courses' log-softmax says the same
     "cross_entropy_mean": (*_SOFTMAX, "-log_p[np.arange(N), target].mean()", "np.exp(log_p)"),
     "cross_entropy": (*_SOFTMAX, "-log_p[np.arange(N), target]", "np.exp(log_p)"),
+    "log_softmax": (
+        "shifted = x - x.max(axis=axis, keepdims=True)",
+        "shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))",
+    ),
     "less_one_hot": ("onehot = target[:, None] == np.arange(C)", "p - onehot"),
     # a product with a vector of ones where there are many rows
     "column_sums": ("x.sum(axis=0)",),
     # one temporary less
     "tanh_slope": ("u * (1 - y**2)",),
-    # y may be a formula that should not stand there twice
+    # x may be a formula that should not stand there twice
     "square": ("x**2",),
     "mean": ("x.mean(axis=axis, keepdims=keepdims)",),
+    # all in place; `_hat` is for both, so that backward reads what forward computed
+    "normalize": ("_hat = (x - center) * rate", "_hat * weight + bias"),
+    "normalize_slope": (
+        "_hat = (x - center) * rate",
+        "d_hat = y * weight",
+        "out = d_hat - d_hat.mean(axis=axes, keepdims=True)",
+        "out -= _hat * (d_hat * _hat).mean(axis=axes, keepdims=True)",
+        "out *= rate",
+        "out",
+    ),
 }
+"""By the op's name. A local that begins with _ is named after the result: `bn1_hat`."""
 
 
 def form(node: Node, parameters: Sequence[str]) -> Form | None:
@@ -55,9 +70,21 @@ def form(node: Node, parameters: Sequence[str]) -> Form | None:
         facts |= {"N": first.shape[0], "C": first.shape[1]}
     trees = {key: literal(fact) for key, fact in facts.items()}
     trees |= {p: _known(p, x) for p, x in zip(parameters, node.inputs, strict=True) if isinstance(x, Value)}
-    parts = [substituted(part, trees) for line in lines for part in ast.parse(line).body]
+    absent = {p for p, x in zip(parameters, node.inputs, strict=True) if x is None}
+    parts = [substituted(_Without(absent).visit(part), trees) for line in lines for part in ast.parse(line).body]
     results = [part.value for part in parts if isinstance(part, ast.Expr)]
-    return [part for part in parts if isinstance(part, ast.Assign)], results
+    return [part for part in parts if not isinstance(part, ast.Expr)], results
+
+
+class _Without(ast.NodeTransformer):
+    """Leaves factors and terms out that are not there: a layer without weight or bias."""
+
+    def __init__(self, absent: set[str]) -> None:
+        self.absent = absent
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        self.generic_visit(node)
+        return node.left if isinstance(node.right, ast.Name) and node.right.id in self.absent else node
 
 
 def _known(parameter: str, value: Value) -> Tree:

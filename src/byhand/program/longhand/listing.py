@@ -7,7 +7,6 @@ would make the formula long. Numbers always stand inside; `numbers` takes out wh
 from __future__ import annotations
 
 import ast
-import copy
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,15 @@ import numpy as np
 from byhand.core.variable import Array
 from byhand.program.ir import BACKWARD, CHECK, CONSTANT, DRAW, FORWARD, UPDATE, Node, Program, Value
 from byhand.program.longhand.expression import (
+    copied,
     Tree,
     dtype_tree,
+    float32_tree,
     is_atom,
     literal,
     marked,
     name,
+    names_in,
     parsed,
     plain_number,
     substituted,
@@ -30,7 +32,7 @@ from byhand.program.longhand.line import Line, Listing
 from byhand.program.longhand.naming import RESERVED, Names
 from byhand.program.longhand.plainer import plainer, scalar_of
 from byhand.program.longhand.reading import Reading, read
-from byhand.program.longhand.tidy import tidied
+from byhand.program.longhand.tidy import negated, tidied
 
 LONGEST = 56  # characters of a formula that stands inside of another
 SMALL = 16  # values of a constant that is written out
@@ -53,6 +55,7 @@ class Builder:
                 self.listing.modules |= reading.around.modules
         self.names = Names(self.program, {*self.listing.functions, *self.listing.constants})
         self.lines: list[Line] = []
+        self.formulas: dict[str, str] = {}  # of lines that nothing changes later, by the dump of the formula
         self.trees: dict[Value, Tree] = {}
         known = self.program
         self.roots = {*known.outputs, *[new for _, new in (*known.writes, *known.number_writes)]}
@@ -145,37 +148,74 @@ class Builder:
             self.names[out] = self.names[number]
             self._line(out, tree, Line([], node.section, [], None, node))
         else:
-            self.trees[out] = marked(tree, number=True, value_of=out)
+            positive = negated(tree)  # a sign in front stays outside, where a sum can take it up
+            if positive is None:
+                self.trees[out] = marked(tree, number=True, value_of=out)
+            else:
+                inner = marked(copied(positive), number=True, value_of=out)
+                self.trees[out] = marked(ast.UnaryOp(ast.USub(), inner), number=True)
 
     def _compute(self, node: Node) -> None:
         reading = self.readings[node]
         operands = self._operands(node, reading)
         quotient = self._quotient(node)
         needed = [i for i, out in enumerate(node.outputs) if self.counts.get(out) or out in self.roots]
-        renamed = {local: self._local(node, reading, local) for local in reading.locals}
+        renamed, statements = self._saved(node, reading, operands)
         results = [tidied(substituted(tree, operands, renamed)) for tree in reading.results]
         if quotient is not None:
             results = [tidied(quotient)]
-        line = Line([], node.section, [], None, node, _may_alias(node))
-        if reading.statements:
-            line.statements = [tidied(substituted(part, operands, renamed)) for part in reading.statements]
-            line.shapes = _shapes(node, reading)
-            self.lines.append(line)
+        if statements:
+            shapes = [shape for part, shape in zip(reading.statements, _shapes(node, reading), strict=True)]
+            kept = [(part, shape) for part, shape in zip(statements, shapes, strict=True) if part is not None]
+            line = Line([p for p, _ in kept], node.section, [s for _, s in kept], None, node, _may_alias(node))
+            if kept:
+                self.lines.append(line)
         for i in reversed(needed):  # probabilities before the loss that is made of them
-            out = node.outputs[i]
-            if isinstance(results[i], ast.Name) and results[i].id in renamed.values():
-                line.value = out
-                self.trees[out] = marked(results[i], shape=out.shape, dtype=out.dtype)
-            elif len(needed) == 1 and self._is_inside(node, out, results[i]):
-                self.trees[out] = marked(results[i], shape=out.shape, dtype=out.dtype, value_of=out)
+            out, tree = node.outputs[i], results[i]
+            known = self.formulas.get(ast.dump(tree)) if not _may_alias(node) else None
+            if isinstance(tree, ast.Name) and tree.id in renamed.values() and out not in self.roots:
+                self.trees[out] = marked(tree, shape=out.shape, dtype=out.dtype)
+                if statements and tree.id == self.names.found(out):
+                    line.value = out
+            elif known is not None and out not in self.roots:
+                self.trees[out] = marked(name(known), shape=out.shape, dtype=out.dtype)
+            elif self._is_inside(node, out, tree):
+                self.trees[out] = marked(tree, shape=out.shape, dtype=out.dtype, value_of=out)
             else:
-                self._line(out, results[i], Line([], node.section, [], out, node, _may_alias(node)))
+                self._line(out, tree, Line([], node.section, [], out, node, _may_alias(node)))
 
-    def _local(self, node: Node, reading: Reading, local: str) -> str:
-        """The name of a local of a kernel: that of the output if it is one."""
+    def _saved(
+        self, node: Node, reading: Reading, operands: dict[str, Tree]
+    ) -> tuple[dict[str, str], list[ast.stmt | None]]:
+        """The statements of a reading, with names for its locals; None for what an earlier line has computed."""
+        renamed: dict[str, str] = {}
+        made: list[ast.stmt | None] = []
+        changed = _changed(reading.statements)
+        for part in reading.statements:
+            formula = tidied(substituted(part.value, operands, renamed)) if isinstance(part, ast.Assign) else None
+            target = part.targets[0] if isinstance(part, ast.Assign) else None
+            if isinstance(target, ast.Name) and target.id not in changed and formula is not None:
+                known = self.formulas.get(ast.dump(formula))
+                if known is not None:
+                    renamed[target.id] = known
+                    made.append(None)
+                    continue
+                renamed[target.id] = self._local(node, reading, target.id, renamed)
+                self.formulas[ast.dump(formula)] = renamed[target.id]
+            for local in Line([part], "", []).writes - set(renamed):
+                renamed[local] = self._local(node, reading, local, renamed)
+            made.append(tidied(substituted(part, operands, renamed)))
+        return renamed, made
+
+    def _local(self, node: Node, reading: Reading, local: str, renamed: dict[str, str]) -> str:
+        """The name of a local of a kernel: that of the output if it is one; d_hat goes with _hat."""
         for out, tree in zip(node.outputs, reading.results, strict=True):
             if isinstance(tree, ast.Name) and tree.id == local:
                 return self.names[out]
+        if f"_{local[2:]}" in renamed:
+            return self.names.unlike(f"d_{renamed[f'_{local[2:]}']}")
+        if local.startswith("_"):
+            return self.names.unlike(f"{self.names[node.outputs[0]]}{local}")
         return self.names.unlike(local)
 
     def _line(self, out: Value, tree: Tree, line: Line) -> None:
@@ -184,6 +224,8 @@ class Builder:
         line.statements = [ast.Assign([ast.Name(title, ast.Store())], tree)]
         line.shapes = [None if out.dtype is None else out.shape]
         self.lines.append(line)
+        if not line.alias:
+            self.formulas.setdefault(ast.dump(tree), title)
         facts = {"number": True} if out.dtype is None else {"shape": out.shape, "dtype": out.dtype}
         self.trees[out] = marked(name(title), **facts)
 
@@ -206,6 +248,8 @@ class Builder:
                 found[parameter] = self._scalar(node, scalar)
             elif isinstance(x, Value):
                 found[parameter] = self.trees[x]
+            elif type(x) is float and node.out.dtype == np.float32 and x in (float(str(np.float32(x))), float(np.float32(x))):
+                found[parameter] = float32_tree(np.float32(x))
             elif x is not None:
                 found[parameter] = literal(x)
         return found
@@ -216,12 +260,13 @@ class Builder:
             return None
         for x, factor in (node.inputs, node.inputs[::-1]):
             scalar = scalar_of(factor)
-            if type(factor) is float and node.section == BACKWARD and node.out.dtype is not None:
+            if type(factor) is float and node.out.dtype is not None:
                 scalar = node.out.dtype.type(factor)
             if scalar is None or not isinstance(x, Value) or x.dtype != scalar.dtype or scalar.dtype.kind != "f":
                 continue
             count = round(float(1 / scalar)) if scalar > 1e-9 else 0
-            if count > 1 and scalar == scalar.dtype.type(1 / count):
+            long = type(factor) is not float or node.section == BACKWARD or len(repr(factor)) > 7
+            if long and count > 1 and scalar == scalar.dtype.type(1 / count):
                 return ast.BinOp(self.trees[x], ast.Div(), literal(count))
         return None
 
@@ -229,7 +274,7 @@ class Builder:
         """A NumPy scalar: as a plain number where an array of its dtype beside it settles the dtype of the result."""
         beside = [x for x in node.values if scalar_of(x) is None and x.dtype == scalar.dtype]
         if beside and node.op.kind == "elementwise" and node.out.dtype == scalar.dtype:
-            return literal(plain_number(scalar) if isinstance(scalar, np.generic) else scalar)
+            return float32_tree(scalar) if scalar.dtype == np.float32 else literal(plain_number(scalar))
         return literal(scalar)
 
 
@@ -246,8 +291,22 @@ def _living(program: Program) -> list[Node]:
 
 
 def _may_alias(node: Node) -> bool:
-    """Whether the result may be a view of an operand."""
-    return node.op.kind not in ("elementwise", "reduce", "contract")
+    """Whether the result may be a view of an operand; a law holds the table of ops to this."""
+    return node.op.kind in ("view", "move")
+
+
+def _changed(statements: list[ast.stmt]) -> set[str]:
+    """The locals that are more than assigned once: written in place, or assigned again."""
+    first: set[str] = set()
+    changed: set[str] = set()
+    for part in statements:
+        if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name):
+            title = part.targets[0].id
+            changed |= {title} & first
+            first.add(title)
+        else:
+            changed |= set(names_in(part.target if isinstance(part, ast.AugAssign) else part))
+    return changed
 
 
 def written_out(data: Array) -> Tree | None:
@@ -277,7 +336,7 @@ def _shapes(node: Node, reading: Reading) -> list[tuple[int, ...] | None]:
     with np.errstate(all="ignore"):
         for part in reading.statements:
             try:
-                code = ast.fix_missing_locations(ast.Module([copy.deepcopy(part)], []))
+                code = ast.fix_missing_locations(ast.Module([copied(part)], []))
                 exec(compile(code, "<line>", "exec"), known)  # the kernel's own text
             except Exception:  # it calls a function that stands above
                 return [None] * (len(reading.statements) - 1) + [node.out.shape]

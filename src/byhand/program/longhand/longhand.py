@@ -51,9 +51,9 @@ def listed(program: Program) -> Listing:
     lines = reordered(lines, known)
     lines = as_in_books(lines, {names[new] for _, new in known.writes if new in names}, names)
     lines, final = with_writes(known, lines, names, builder.trees)
-    lines = short_enough(known, numbers_once(known, lines, names), names)
+    lines = numbers_once(known, lines, names)
     counted(lines)
-    listing.lines = in_loops(known, lines, names)
+    listing.lines = short_enough(in_loops(known, lines, names), names)
     returned = [x for x in (*known.outputs, *[new for _, new in known.number_writes]) if isinstance(x, Value)]
     listing.returns = [final[x] if x in final else text(builder.trees[x]) for x in returned]
     counted_anew(listing, names)
@@ -104,8 +104,9 @@ class Longhand:
         """The step, made from its text; a traceback shows its lines."""
         file = f"<longhand {self.title} {id(self):x}>"
         linecache.cache[file] = len(self.source), None, self.source.splitlines(keepends=True), file
-        names: dict[str, Any] = {title: _Stream(generator) for title, generator in self.listing.streams.items()}
+        names: dict[str, Any] = {}
         exec(compile(self.source, file, "exec"), names)  # the text is our own
+        names |= {title: _Stream(generator) for title, generator in self.listing.streams.items()}
         function: Callable[..., Any] = names[self.title]
         return function
 
@@ -156,6 +157,7 @@ def module(listing: Listing, title: str, explain: page.Explain | None = None) ->
     """A module: imports, functions, the step."""
     parts = ["\n".join([*[f"import {m}" for m in sorted(listing.modules)], "import numpy as np"])]
     parts += [page.narrowed("\n".join(listing.constants.values()))] if listing.constants else []
+    parts += ["\n".join(f"{stream} = np.random.default_rng()" for stream in listing.streams)] if listing.streams else []
     functions = [*map(page.narrowed, listing.functions.values()), function(listing, title, explain)]
     return "\n\n\n".join(["\n\n".join(parts), *functions]) + "\n"
 
@@ -199,7 +201,7 @@ def described(listing: Listing) -> list[str]:
     own = [f"{name} {value.shape}" for name, value in states if not _letter(value, name)]
     letters = list(dict.fromkeys(f"{_letter(value, name)}_…" for name, value in states if _letter(value, name)))
     if own:
-        more = f", and the {page.enumerated(letters)} of each" if letters else ""
+        more = f", and their {page.enumerated(letters)}" if letters else ""
         changes = "Changes in place" if trains else "Reads"
         doc += ["", *page.prose(f"{changes} {page.enumerated(own)}{more}.")]
     return doc

@@ -61,8 +61,13 @@ class Names:
         """The name of a value; one is found for it if it has none."""
         if value not in self._names:
             wish = self.wishes.get(value)
-            self._names[value] = self.unlike(wish) if wish else self._number(self._stems.get(value, "h"))
+            stem = self._stems.get(value, "h")
+            self._names[value] = self._number(stem) if not wish and len(stem) == 1 else self.unlike(wish or stem)
         return self._names[value]
+
+    def found(self, value: Value) -> str | None:
+        """The name of a value, if it has one by now."""
+        return self._names.get(value)
 
     def __setitem__(self, value: Value, name: str) -> None:
         self._names[value] = name
@@ -85,6 +90,9 @@ class _Course:
         loss = next((x for x in self.program.outputs if isinstance(x, Value)), None)
         if loss is not None and loss.shape == () and any(n.section == BACKWARD for n in self.program.nodes):
             self.names.wishes.setdefault(loss, "loss")
+        for node in self.program.nodes:
+            if node.op.name == "sigmoid" and (node.rule or ("",))[0] == "binary_cross_entropy_with_logits":
+                self.names.wishes.setdefault(node.out, "p")
         made = [out for node in self.program.nodes for out in node.outputs]
         claimed = {out.gradient_of for out in made}
         for out in made:
@@ -121,9 +129,7 @@ class _Course:
             return
         stage = max(stages)
         if node.op.name == "normalize":
-            title = self._title(node)
-            self._wish(node.out, title[0], stage) if title[1] else self.names.wishes.setdefault(node.out, title[0])
-            self.stage[node.out] = stage
+            self._normalized(node, stage)
         elif node.op.name == "mul" and self._mask(node) is not None:
             mask = self._mask(node)
             assert mask is not None
@@ -167,6 +173,20 @@ class _Course:
             x = node.inputs[0]
         return isinstance(x, Value)
 
+    def _normalized(self, node: Node, stage: int) -> None:
+        """The result of a normalisation, and the statistics that it reads."""
+        title, numbered = self._title(node)
+        title = f"{title}{stage}" if numbered and self.several else title
+        center, rate = node.inputs[3:5]
+        self.names.wishes |= {node.out: title, center: f"{title}_mean", rate: f"{title}_inv_std"}
+        self.stage[node.out] = stage
+        below = self.producers.get(rate)
+        while below is not None and below.op.name in ("true_divide", "sqrt", "rsqrt", "reciprocal", "add"):
+            inner = next(iter(below.values), None)
+            if below.op.name == "add" and inner is not None:
+                self.names.wishes[inner] = f"{title}_var"
+            below = self.producers.get(inner) if inner is not None and below.op.name != "add" else None
+
     def _title(self, node: Node) -> tuple[str, bool]:
         """What a normalised value is called, and whether the name wants a number."""
         weight = node.inputs[1]
@@ -197,7 +217,9 @@ class _Course:
 
 
 def _stem(node: Node, out: Value) -> str:
-    return "c" if out.dtype is None else STEMS[node.section]
+    if out.dtype is None:
+        return "c"
+    return "diff" if node.op.name == "sub" and node.section == FORWARD else STEMS[node.section]
 
 
 def _activates(node: Node) -> bool:

@@ -6,6 +6,7 @@ Called by `longhand` and `script`.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 
 from byhand.program.ir import UPDATE
@@ -96,6 +97,9 @@ def wrapped(code: str, width: int = WIDTH - 4, hang: int = 4) -> list[str]:
     """A long statement on several lines, broken at spaces inside of its brackets, as late as possible."""
     if len(code) <= width or "\n" in code:
         return code.split("\n")
+    indent = len(code) - len(code.lstrip())
+    if indent:
+        return [" " * indent + line for line in wrapped(code.lstrip(), width - indent, hang)]
     best, depth, quote = 0, 0, ""
     for i, c in enumerate(code):
         if quote:
@@ -174,6 +178,9 @@ def narrowed(source: str) -> str:
         indent = " " * (len(line) - len(line.lstrip()))
         if len(line) <= WIDTH:
             lines.append(line)
+        elif re.fullmatch(r"\w+ = \(.*\)", line):
+            head, _, rest = line.partition("(")
+            lines += [f"{head}(", *filled(rest[:-1].rstrip(",").split(", "), "    "), ")"]
         elif line.lstrip().startswith("#"):
             lines += [f"{indent}# {part}" for part in _broken(line.strip(" #"), WIDTH - len(indent) - 2)]
         else:

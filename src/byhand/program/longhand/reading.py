@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import copy
 import keyword
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ import numpy as np
 
 from byhand.program.ir import Node, Value, identifier
 from byhand.program.longhand import forms
-from byhand.program.longhand.expression import Tree, is_atom, literal, name, names_in, substituted
+from byhand.program.longhand.expression import Tree, copied, is_atom, literal, name, names_in, substituted
 from byhand.program.longhand.source import Surroundings, UnreadableError, definition, printed, statements
 from byhand.program.longhand.static import Settling, StandIn
 
@@ -69,7 +68,7 @@ def read(node: Node, taken: set[str]) -> Reading:
     known = _known(node, parameters)
     settling = Settling(known, kernel.__globals__)
     try:
-        residual = _settled(copy.deepcopy(statements(kernel)), settling)
+        residual = _settled([copied(part) for part in statements(kernel)], settling)
         return _formula(node, parameters, residual) or _lines(node, parameters, residual)
     except (_NoFormulaError, UnreadableError):
         return _function(node, parameters, Settling(known, kernel.__globals__), taken)
@@ -265,7 +264,7 @@ def _function(node: Node, parameters: list[str], settling: Settling, taken: set[
     body = statements(op.kernel)
     settling.unknown |= {n.id for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and _stored(n)}
     branches: list[Any] = []
-    for part in copy.deepcopy(body):
+    for part in map(copied, body):
         after = _Branches(settling).visit(part)
         branches += after if isinstance(after, list) else [after]
     same = [ast.dump(part) for part in branches] == [ast.dump(part) for part in body]

@@ -6,12 +6,11 @@ Called by `longhand`, last of all.
 from __future__ import annotations
 
 import ast
-import copy
 from collections import Counter
 from collections.abc import Sequence
 
 from byhand.program.ir import BACKWARD, UPDATE, Program, Value
-from byhand.program.longhand.expression import Tree, name, substituted, text
+from byhand.program.longhand.expression import Tree, copied, name, substituted, text
 from byhand.program.longhand.line import Line, Listing, Loop
 from byhand.program.longhand.naming import Names
 
@@ -42,24 +41,28 @@ def numbers_once(program: Program, lines: list[Line], names: Names) -> list[Line
             continue
         first, tree = places[0]
         title = names[value]
-        made = Line([ast.Assign([ast.Name(title, ast.Store())], copy.deepcopy(tree))], first.section, [None])
+        made = Line([ast.Assign([ast.Name(title, ast.Store())], copied(tree))], first.section, [None])
         for line in lines:
             line.statements = [_Numbers(value, title).visit(part) for part in line.statements]  # type: ignore[misc]
         lines = [part for line in lines for part in ((made, line) if line is first else (line,))]
     return lines
 
 
-def short_enough(program: Program, lines: list[Line], names: Names) -> list[Line]:
+def short_enough(lines: Sequence[Line | Loop], names: Names) -> list[Line | Loop]:
     """Long formulas in parts, each with a name."""
-    made: list[Line] = []
+    made: list[Line | Loop] = []
     for line in lines:
+        if isinstance(line, Loop):
+            line.body = short_enough(line.body, names)  # type: ignore[assignment]
+            made.append(line)
+            continue
         while len(line.statements) == 1 and len(text(line.statements[0])) > LONGEST:
             part = _part(line.statements[0])
             if part is None:
                 break
             value: Value = part.value_of  # type: ignore[attr-defined]
             title = names[value]
-            statement = ast.Assign([ast.Name(title, ast.Store())], copy.deepcopy(part))
+            statement = ast.Assign([ast.Name(title, ast.Store())], copied(part))
             made.append(Line([statement], line.section, [value.shape], value, line.node))
             line.statements = [_Numbers(value, title).visit(line.statements[0])]  # type: ignore[list-item]
         made.append(line)
@@ -181,14 +184,20 @@ def _generic(
     lines: Sequence[Line], family: dict[str, str], letters: dict[str, str], names: Names
 ) -> dict[str, str]:
     """The names of a family as they are called in a loop; temporaries by their place."""
-    for title in filter(None, family.values()):
-        letters.setdefault(title, names.unlike(title) if title not in letters else "")
-    found = {own: letters[title] for own, title in family.items() if title}
+    found = {own: _letter(title, letters, names) for own, title in family.items() if title}
     temporaries = [title for line in lines for title in sorted(line.writes) if not family.get(title)]
     counts = Counter(_stem(title) for title in temporaries)
     for i, title in enumerate(dict.fromkeys(temporaries)):
-        found[title] = _stem(title) if counts[_stem(title)] == 1 else f"u{i + 1}"
+        alone = title not in names.numbered and counts[_stem(title)] == 1
+        found[title] = _stem(title) if alone else _letter(f"u{i + 1}", letters, names)
     return found
+
+
+def _letter(title: str, letters: dict[str, str], names: Names) -> str:
+    """What is called so in all loops."""
+    if title not in letters:
+        letters[title] = names.unlike(title)
+    return letters[title]
 
 
 def _stem(title: str) -> str:

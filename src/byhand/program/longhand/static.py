@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import ast
 import builtins
-import copy
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from byhand.program.ir import Value
-from byhand.program.longhand.expression import Tree, literal, marked, name, names_in
+from byhand.program.longhand.expression import Tree, copied, literal, marked, name, names_in
 
 
 class UnsettledError(Exception):
@@ -83,7 +82,7 @@ class Settling(ast.NodeTransformer):
         bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         if names & self.unknown or not (names - bound) & set(self.known):
             return False, None
-        code = compile(ast.fix_missing_locations(ast.Expression(copy.deepcopy(tree))), "<kernel>", "eval")  # type: ignore[arg-type]
+        code = compile(ast.fix_missing_locations(ast.Expression(copied(tree))), "<kernel>", "eval")  # type: ignore[arg-type]
         try:
             with np.errstate(all="ignore"):
                 value = eval(code, {**self.outside, **self.known, "__builtins__": builtins})
@@ -99,7 +98,7 @@ class Settling(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> Any:
         if isinstance(node, ast.expr) and not isinstance(node, ast.Constant):
             if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
-                return self.generic_visit(node)
+                return self._subscript(node) if isinstance(node, ast.Subscript) else self.generic_visit(node)
             if isinstance(node, ast.IfExp) and (truth := self.truth(node.test)) is not None:
                 return self.visit(node.body if truth else node.orelse)
             if isinstance(node, ast.Subscript):
@@ -110,7 +109,7 @@ class Settling(ast.NodeTransformer):
         return super().visit(node)
 
     def _subscript(self, node: ast.Subscript) -> Any:
-        found, value = self.settled(node)
+        found, value = self.settled(node) if isinstance(node.ctx, ast.Load) else (False, None)
         if found and (tree := written(value)) is not None:
             return tree
         found, index = self.settled(node.slice)

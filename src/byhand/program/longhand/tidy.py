@@ -144,16 +144,23 @@ def _transposed(node: ast.Call, x: Tree, axes: list[Any]) -> Tree:
 
 
 def _product(node: ast.BinOp) -> Tree:
-    """Numbers first; squares as squares."""
+    """Numbers first, with their sign; squares as squares; no brackets around a product of arrays."""
     left, right = node.left, node.right
     if is_number(right) and not is_number(left):
-        if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow):
-            return ast.BinOp(right, ast.Mult(), left)
-        return ast.BinOp(right, ast.Mult(), left)
-    dtype = getattr(left, "dtype", None)
-    if same(left, right) and ((dtype is not None and dtype.kind == "f") or is_number(left)):
+        left, right = right, left
+    if is_number(left) and isinstance(right, ast.UnaryOp) and isinstance(right.op, ast.USub) and not is_number(right):
+        left, right = negated(left) or ast.UnaryOp(ast.USub(), left), right.operand
+    if same(left, right) and (_is_float(left) or is_number(left)):
         return ast.BinOp(left, ast.Pow(), ast.Constant(2))
-    return node
+    if _is_float(left) and isinstance(right, ast.BinOp) and isinstance(right.op, ast.Mult) and not is_number(right.left):
+        return ast.BinOp(ast.BinOp(left, ast.Mult(), right.left), ast.Mult(), right.right)
+    return ast.BinOp(left, ast.Mult(), right)
+
+
+def _is_float(tree: Tree) -> bool:
+    """Whether it is known to be an array of floats."""
+    dtype = getattr(tree, "dtype", None)
+    return dtype is not None and dtype.kind == "f"
 
 
 def _sum(node: ast.BinOp) -> Tree:

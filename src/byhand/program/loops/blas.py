@@ -18,17 +18,17 @@ import numpy as np
 class Blas:
     """CBLAS's gemm for float32 and float64.
 
-    names      what the library calls them
-    symbols    what compiled code calls them
+    names      what the library calls them; compiled code calls them `SYMBOLS`
     addresses  where they are in this process
     integer    the bytes of its integers
     """
 
     names: tuple[str, str]
-    symbols: tuple[str, str]
     addresses: tuple[int, int]
     integer: int
 
+
+SYMBOLS = "byhand_sgemm", "byhand_dgemm"
 
 NAMES = (
     ("scipy_cblas_{}gemm64_", 8),  # the OpenBLAS in NumPy's wheels
@@ -53,7 +53,7 @@ def numpys_blas() -> Blas | None:
             except AttributeError:
                 continue
             if all(found):
-                return Blas(names, ("byhand_sgemm", "byhand_dgemm"), (found[0] or 0, found[1] or 0), integer)
+                return Blas(names, (found[0] or 0, found[1] or 0), integer)
     return None
 
 

@@ -120,7 +120,7 @@ class _Driver:
         compiled = functions(self.assembly.source, self.assembly.kernels, self.assembly.blas)
         arrays = self._arrays(states)
         table = np.array([_address(arrays[root]) for root in self.assembly.table], np.int64)
-        names: dict[str, Any] = {**compiled, "table": table.ctypes.data, "_alive": (table, arrays)}
+        names: dict[str, Any] = {**compiled, "table": table.ctypes.data}
         names["complaint"] = lambda number: self._complaint(number, arrays)
         for name, node in self.calls:
             names[name] = self._call(node, arrays)
@@ -132,6 +132,7 @@ class _Driver:
         inner = "\n".join("    " + text for text in self.text.splitlines())
         exec(f"def bind({', '.join(names)}):\n{inner}\n    return run", scope := {})
         run: Callable[..., tuple[Any, ...]] = scope["bind"](**names)
+        run.memory = table, arrays  # type: ignore[attr-defined]  # kernels know addresses only: this keeps them valid
         return run
 
     def _arrays(self, states: Sequence[Array]) -> dict[Value, Array]:

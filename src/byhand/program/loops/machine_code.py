@@ -1,8 +1,7 @@
-"""From generated text to functions of the machine: Numba translates, LLVM optimises, and what comes out is kept.
+"""From generated text to functions of the machine: LLVM optimises what `translation` wrote, and the result is kept.
 
-Numba is the translator only. Its LLVM module, without the parts that talk to Python, becomes an object file in the
-cache; the next process loads that through llvmlite alone (0.04 s, where Numba takes 0.25 to import and as much again
-to warm up) and calls it through ctypes, 0.3 µs a call.
+The object file goes into the cache; the next process loads it in 0.03 s. Kernels are called through ctypes, 0.3 µs a
+call. LLVM comes with llvmlite, the part of Numba that is needed here.
 """
 
 from __future__ import annotations
@@ -15,19 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from byhand.core.errors import UsageError
-from byhand.program.loops import cache, mathematics
-from byhand.program.loops.blas import Blas
+from byhand.program.loops import cache
+from byhand.program.loops.blas import SYMBOLS, Blas
+from byhand.program.loops.terms import NUMBERS
 
 INTEGER, REAL = "i8", "f8"
 """The parameters of a kernel: addresses and identities, and Python's numbers."""
 
 Parameters = Sequence[str]
 
+_loaded: dict[str, dict[str, int]] = {}
+_engines: list[Any] = []  # they own the code
+
 
 def functions(source: str, kernels: Mapping[str, Parameters], blas: Blas | None) -> dict[str, Callable[..., int]]:
     """The functions `kernels` of a generated module, by name; each takes integers and reals and returns an integer.
 
-    Raises UsageError if neither the cache has the module nor Numba is there to compile it.
+    Raises UsageError if llvmlite is not installed.
     """
     key = _key(source, blas)
     addresses = _loaded.get(key)
@@ -44,61 +47,27 @@ def functions(source: str, kernels: Mapping[str, Parameters], blas: Blas | None)
     }
 
 
-_loaded: dict[str, dict[str, int]] = {}
-_engines: list[Any] = []  # they own the code
+def optimised(source: str, kernels: Mapping[str, Parameters], blas: Blas | None) -> Any:
+    """The module as LLVM has it in the end, before it becomes machine code; `str` of it is readable."""
+    from byhand.program.loops.translation import translate
+
+    llvm = _llvm()
+    _announce(llvm, blas)
+    text = translate(source, {name: [NUMBERS[p] for p in parameters] for name, parameters in kernels.items()})
+    machine = _machine(llvm)
+    module = llvm.parse_assembly(text)
+    module.triple, module.data_layout = machine.triple, str(machine.target_data)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = options.slp_vectorization = True
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return module
 
 
 def compiled(source: str, kernels: Mapping[str, Parameters], blas: Blas | None) -> bytes:
     """The module as an object file for this machine."""
-    try:
-        from numba import cfunc, types
-    except ImportError as error:
-        raise UsageError(
-            "the loops dialect compiles with Numba, which is not installed; type `pip install 'byhand[fast]'`, or "
-            'choose dialect="planned", which needs NumPy alone'
-        ) from error
-    from byhand.program.loops.prelude import namespace
-
-    llvm = _llvm()
-    _announce(llvm, blas)
-    names = dict(namespace(blas))
-    exec(compile(source, "<loops>", "exec"), names)
-    kinds = {INTEGER: types.int64, REAL: types.float64}
-    module, entries = None, {}
-    for name, parameters in kernels.items():
-        kernel = cfunc(types.int64(*[kinds[p] for p in parameters]), error_model="numpy")(names[name])
-        part = llvm.parse_assembly(kernel.inspect_llvm())
-        if module is None:
-            module = part
-        else:
-            module.link_in(part)
-        entries[kernel.native_name] = name
-    return _object_file(llvm, module, entries)
-
-
-def _object_file(llvm: Any, module: Any, entries: Mapping[str, str]) -> bytes:
-    """Machine code of a module of which only the entries can be seen from outside.
-
-    So the paths on which a kernel would have told Python of an exception are found dead and removed, and with them
-    all references to Python and to Numba.
-    """
-    for function in module.functions:
-        if not function.is_declaration:
-            kept = entries.get(function.name)
-            function.linkage = llvm.Linkage.internal if kept is None else llvm.Linkage.external
-            if kept is not None:
-                function.name = kept
-    for variable in module.global_variables:
-        if not variable.is_declaration:
-            variable.linkage = llvm.Linkage.internal
-    machine = _machine(llvm)
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
-    builder.getModulePassManager().run(module, builder)
-    for function in module.functions:
-        known = function.name.startswith("llvm.") or llvm.address_of_symbol(function.name) is not None
-        if function.is_declaration and not known:
-            raise NotImplementedError(f"compiled code asks for {function.name}, which nobody has")
-    code: bytes = machine.emit_object(module)
+    code: bytes = _machine(_llvm()).emit_object(optimised(source, kernels, blas))
     return code
 
 
@@ -118,12 +87,12 @@ def _llvm() -> Any:
         import llvmlite.binding as llvm
     except ImportError as error:
         raise UsageError(
-            "the loops dialect needs Numba, which is not installed; type `pip install 'byhand[fast]'`, or choose "
-            'dialect="planned", which needs NumPy alone'
+            "the loops dialect compiles with LLVM, by way of llvmlite, which is not installed; type "
+            "`pip install 'byhand[fast]'`, or choose dialect=\"planned\", which needs NumPy alone"
         ) from error
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(llvm))  # opens this process to LLVM: memset, powf, …
+    llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(llvm))  # opens this process to LLVM: memset and its kin
     return llvm
 
 
@@ -135,24 +104,24 @@ def _machine(llvm: Any) -> Any:
 
 def _announce(llvm: Any, blas: Blas | None) -> None:
     if blas is not None:
-        for symbol, address in zip(blas.symbols, blas.addresses, strict=True):
+        for symbol, address in zip(SYMBOLS, blas.addresses, strict=True):
             llvm.add_symbol(symbol, address)
 
 
 def _key(source: str, blas: Blas | None) -> str:
     """What the machine code depends on: the text, this compiler, LLVM, the processor, and how BLAS is called."""
-    import llvmlite
-
     llvm = _llvm()
+    version = ".".join(map(str, llvm.llvm_version_info))
     processor = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    parts = source, _own_text(), llvmlite.__version__, *processor, str(blas and (blas.symbols, blas.integer))
+    parts = source, _own_text(), version, *processor, str(blas and blas.integer)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 @functools.cache
 def _own_text() -> str:
+    """The text of the compiler, so that a new version of it does not find what an old one left."""
     folder = Path(__file__).parent
-    return "".join((folder / name).read_text("utf-8") for name in ("machine_code.py", "prelude.py"))
+    return "".join((folder / f"{name}.py").read_text("utf-8") for name in COMPILER)
 
 
-__all__ = ["INTEGER", "REAL", "compiled", "functions", "mathematics"]
+COMPILER = ("machine_code", "terms", "translation", "vocabulary")

@@ -147,6 +147,14 @@ def tanh_f4(x):
     return x * p / q
 
 
+def logaddexp_f4(x, y):
+    """ln(eˣ + eʸ) = max(x, y) + ln(1 + e^(−|x − y|)), and x + ln 2 where they are equal, infinities too"""
+    gap = x - y
+    larger = y if gap <= f4(0) else x
+    sum_of = larger + log1p_f4(exp_f4(gap if gap <= f4(0) else -gap))
+    return x + f4(0.6931471805599453) if x == y else sum_of
+
+
 # float64
 
 
@@ -254,3 +262,11 @@ def tanh_f8(x):
     t = expm1_f8(f8(2) * (f8(20) if size > f8(20) else size))
     y = t / (t + f8(2))
     return -y if x < f8(0) else y
+
+
+def logaddexp_f8(x, y):
+    """ln(eˣ + eʸ) = max(x, y) + ln(1 + e^(−|x − y|)), and x + ln 2 where they are equal, infinities too"""
+    gap = x - y
+    larger = y if gap <= f8(0) else x
+    sum_of = larger + log1p_f8(exp_f8(gap if gap <= f8(0) else -gap))
+    return x + f8(0.6931471805599453) if x == y else sum_of

@@ -1,79 +1,55 @@
 """The words of the language of loops: casts, selections, sums in any order, roundings, bits, addresses, BLAS.
 
-Each is a function of LLVM's builder and the arguments.
+Each is a function of the text that is being written and of its arguments.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from llvmlite import ir
-
-from byhand.program.loops.types import BOOLEAN, INDEX, NUMBERS, POINTERS, Pointer, Term, Type
+from byhand.program.loops.blas import SYMBOLS, numpys_blas
+from byhand.program.loops.terms import (
+    BOOLEAN,
+    INDEX,
+    NUMBERS,
+    POINTERS,
+    Block,
+    Term,
+    Type,
+    alike,
+    cast,
+    compare,
+    literal,
+    select,
+)
 
 Word = Callable[..., Term]
 
 HEADER = object.__basicsize__
 """Where in a NumPy array's object the address of its data stands: right behind what every Python object begins with.
 
-Reading it there takes no time; `array.ctypes.data` takes 1.0 µs, as long as three of the small kernels."""
+Reading it there takes no time; `array.ctypes.data` takes 1.0 µs, a third of the smallest step."""
 
-ANY_ORDER = ("reassoc", "nsz", "contract")
+ANY_ORDER = "reassoc nsz contract"
 """What LLVM may do with a running sum: add up in as many lanes as the machine has."""
 
-
-def cast(builder: Any, x: Term, kind: Type) -> Term:
-    """A value or a literal in another type, as C converts it."""
-    if x.type is None:
-        return Term(ir.Constant(kind.llvm, float(x.llvm) if kind.code[0] == "f" else int(x.llvm)), kind)
-    if x.type == kind:
-        return x
-    to_float, of_float = kind.code[0] == "f", x.type.code[0] == "f"
-    signed = (kind if of_float else x.type).code[0] == "i"
-    if to_float and of_float:
-        change = builder.fpext if kind.bits > x.type.bits else builder.fptrunc
-    elif to_float:
-        change = builder.sitofp if signed else builder.uitofp
-    elif of_float:
-        change = builder.fptosi if signed else builder.fptoui
-    elif kind.bits > x.type.bits:
-        change = builder.sext if signed else builder.zext
-    elif kind.bits < x.type.bits:
-        change = builder.trunc
-    else:
-        return Term(x.llvm, kind)
-    return Term(change(x.llvm, kind.llvm), kind)
+ROW_MAJOR, AS_IT_IS, FLIPPED = 101, 111, 112  # of CBLAS
 
 
-def _alike(builder: Any, a: Term, b: Term) -> tuple[Term, Term]:
-    if a.type is None:
-        a = cast(builder, a, b.type)
-    b = cast(builder, b, a.type) if b.type is None else b
-    assert a.type == b.type, f"{a.type} beside {b.type}"
-    return a, b
-
-
-def _where(builder: Any, condition: Term, x: Term, y: Term) -> Term:
-    x, y = _alike(builder, x, y)
-    return Term(builder.select(condition.llvm, x.llvm, y.llvm), x.type)
-
-
-def _wins(builder: Any, sign: str, a: Term, b: Term, flags: tuple[str, ...] = ()) -> Any:
-    if a.type.code[0] == "f":
-        return builder.fcmp_ordered(sign, a.llvm, b.llvm, flags=flags)
-    return (builder.icmp_signed if a.type.code[0] == "i" else builder.icmp_unsigned)(sign, a.llvm, b.llvm)
+def _where(block: Block, condition: Term, x: Term, y: Term) -> Term:
+    return select(block, condition, *alike(block, x, y))
 
 
 def _extreme(sign: str) -> Word:
     """The larger or smaller of two, and NaN if one is NaN, as NumPy has it."""
 
-    def word(builder: Any, a: Term, b: Term) -> Term:
-        a, b = _alike(builder, a, b)
-        wins = _wins(builder, sign, a, b)
-        if a.type.code[0] == "f":
-            wins = builder.or_(wins, builder.fcmp_unordered("uno", a.llvm, a.llvm))
-        return Term(builder.select(wins, a.llvm, b.llvm), a.type)
+    def word(block: Block, a: Term, b: Term) -> Term:
+        a, b = alike(block, a, b)
+        wins = compare(block, sign, a, b)
+        if a.kind.is_float:
+            odd = compare(block, "!=", a, a)
+            wins = block.do(BOOLEAN, f"or i1 {wins.text}, {odd.text}")
+        return select(block, wins, a, b)
 
     return word
 
@@ -81,104 +57,95 @@ def _extreme(sign: str) -> Word:
 def _running_extreme(sign: str) -> Word:
     """The same for a running total, in any order; a NaN may get lost."""
 
-    def word(builder: Any, total: Term, x: Term) -> Term:
-        total, x = _alike(builder, total, x)
-        flags = ("nnan", "nsz") if x.type.code[0] == "f" else ()
-        chosen = builder.select(_wins(builder, sign, x, total, flags), x.llvm, total.llvm, flags=flags)
-        return Term(chosen, x.type)
+    def word(block: Block, total: Term, x: Term) -> Term:
+        total, x = alike(block, total, x)
+        flags = "nnan nsz " if x.kind.is_float else ""
+        return select(block, compare(block, sign, x, total, flags), x, total, flags)
 
     return word
 
 
-def _running(of_floats: str, of_integers: str) -> Word:
-    def word(builder: Any, total: Term, x: Term) -> Term:
-        total, x = _alike(builder, total, x)
-        if x.type.code[0] == "f":
-            return Term(getattr(builder, of_floats)(total.llvm, x.llvm, flags=ANY_ORDER), x.type)
-        return Term(getattr(builder, of_integers)(total.llvm, x.llvm), x.type)
+def _running(name: str) -> Word:
+    def word(block: Block, total: Term, x: Term) -> Term:
+        total, x = alike(block, total, x)
+        instruction = f"f{name} {ANY_ORDER}" if x.kind.is_float else name
+        return block.do(x.kind, f"{instruction} {x.kind.llvm} {total.text}, {x.text}")
 
     return word
 
 
 def _intrinsic(name: str) -> Word:
-    def word(builder: Any, *terms: Term) -> Term:
-        kind = terms[0].type
-        terms = tuple(cast(builder, x, kind) if x.type is None else x for x in terms)
-        function = builder.module.declare_intrinsic(f"llvm.{name}", [kind.llvm])
-        return Term(builder.call(function, [x.llvm for x in terms]), kind)
+    def word(block: Block, *terms: Term) -> Term:
+        kind = next(x.kind for x in terms if x.type is not None)
+        llvm, arguments = kind.llvm, [cast(block, x, kind).text for x in terms]
+        symbol = f"llvm.{name}.f{kind.bits}"
+        block.declared[symbol] = f"declare {llvm} @{symbol}({', '.join([llvm] * len(terms))})"
+        return block.do(kind, f"call {llvm} @{symbol}({', '.join(f'{llvm} {x}' for x in arguments)})")
 
     return word
 
 
 def _casting(kind: Type) -> Word:
-    return lambda builder, x: cast(builder, x, kind)
+    return lambda block, x: cast(block, x, kind)
 
 
 def _bits(source: Type, target: Type) -> Word:
-    return lambda builder, x: Term(builder.bitcast(cast(builder, x, source).llvm, target.llvm), target)
-
-
-def _pointer(kind: Pointer) -> Word:
-    def word(builder: Any, table: Term, k: Term) -> Term:
-        place = builder.add(table.llvm, ir.Constant(INDEX.llvm, 8 * int(k.llvm)))
-        return _address_at(builder, place, kind)
+    def word(block: Block, x: Term) -> Term:
+        return block.do(target, f"bitcast {source.llvm} {cast(block, x, source).text} to {target.llvm}")
 
     return word
 
 
-def _argument(kind: Pointer) -> Word:
-    def word(builder: Any, identity: Term) -> Term:
-        return _address_at(builder, builder.add(identity.llvm, ir.Constant(INDEX.llvm, HEADER)), kind)
+def _pointer(kind: Type) -> Word:
+    def word(block: Block, table: Term, k: Term) -> Term:
+        return _address_at(block, block.do(INDEX, f"add i64 {table.text}, {8 * k.literal}"), kind)
 
     return word
 
 
-def _address_at(builder: Any, place: Any, kind: Pointer) -> Term:
-    address = builder.load(builder.inttoptr(place, INDEX.llvm.as_pointer()))
-    return Term(builder.inttoptr(address, kind.llvm), kind)
+def _argument(kind: Type) -> Word:
+    def word(block: Block, identity: Term) -> Term:
+        return _address_at(block, block.do(INDEX, f"add i64 {identity.text}, {HEADER}"), kind)
+
+    return word
 
 
-def _at(builder: Any, start: Term, offset: Term) -> Term:
-    number = cast(builder, offset, INDEX)
-    place = builder.gep(start.llvm, [number.llvm], inbounds=True, source_etype=start.type.target.llvm)
-    return Term(place, start.type)
+def _address_at(block: Block, place: Term, kind: Type) -> Term:
+    pointer = block.do(kind, f"inttoptr i64 {place.text} to ptr")
+    return block.do(kind, f"load ptr, ptr {pointer.text}")
+
+
+def _at(block: Block, start: Term, offset: Term) -> Term:
+    assert start.kind.to is not None
+    number = cast(block, offset, INDEX)
+    return block.do(start.kind, f"getelementptr inbounds {start.kind.to.llvm}, ptr {start.text}, i64 {number.text}")
 
 
 def _gemm(symbol: str, kind: Type) -> Word:
     """C ← α op(A) op(B) + β C, row by row: CBLAS's gemm, behind a symbol for which the linker has the address."""
 
     def word(
-        builder: Any, flip_a: Term, flip_b: Term, m: Term, n: Term, k: Term, alpha: Term, a: Term, lda: Term, b: Term,
+        block: Block, flip_a: Term, flip_b: Term, m: Term, n: Term, k: Term, alpha: Term, a: Term, lda: Term, b: Term,
         ldb: Term, beta: Term, c: Term, ldc: Term,
     ) -> Term:  # fmt: skip
-        count, word = _integer_of_blas(), ir.IntType(32)
-        pointer = kind.llvm.as_pointer()
-        kinds = [word] * 3 + [count] * 3 + [kind.llvm, pointer, count, pointer, count, kind.llvm, pointer, count]
-        function = builder.module.globals.get(symbol)
-        if function is None:
-            function = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), kinds), symbol)
-        row_major, flips = word(101), [word(112 if x.llvm else 111) for x in (flip_a, flip_b)]
-        whole = [count(int(x.llvm)) for x in (m, n, k, lda, ldb, ldc)]
-        real = [cast(builder, x, kind).llvm for x in (alpha, beta)]
-        builder.call(
-            function,
-            [row_major, *flips, *whole[:3], real[0], a.llvm, whole[3], b.llvm, whole[4], real[1], c.llvm, whole[5]],
-        )
-        return Term(None, None)
+        blas = numpys_blas()
+        whole = f"i{8 * (blas.integer if blas is not None else 8)}"
+        flips = [FLIPPED if flip.literal else AS_IT_IS for flip in (flip_a, flip_b)]
+        arguments = [("i32", ROW_MAJOR), *[("i32", flip) for flip in flips]]
+        arguments += [(whole, x.literal) for x in (m, n, k)]
+        arguments += [(kind.llvm, cast(block, alpha, kind).text), ("ptr", a.text), (whole, lda.literal)]
+        arguments += [("ptr", b.text), (whole, ldb.literal), (kind.llvm, cast(block, beta, kind).text)]
+        arguments += [("ptr", c.text), (whole, ldc.literal)]
+        block.declared[symbol] = f"declare void @{symbol}({', '.join(name for name, _ in arguments)})"
+        block.run(f"call void @{symbol}({', '.join(f'{name} {x}' for name, x in arguments)})")
+        return literal(None)
 
     return word
 
 
-def _integer_of_blas() -> Any:
-    from byhand.program.loops.blas import numpys_blas
-
-    blas = numpys_blas()
-    return ir.IntType(8 * (blas.integer if blas is not None else 8))
-
-
 WORDS: dict[str, Word] = {
     "where": _where, "maximum": _extreme(">"), "minimum": _extreme("<"),
-    "plus": _running("fadd", "add"), "times": _running("fmul", "mul"),
+    "plus": _running("add"), "times": _running("mul"),
     "larger": _running_extreme(">"), "smaller": _running_extreme("<"),
     **{name: _intrinsic(name) for name in ("floor", "ceil", "trunc", "rint", "sqrt", "fabs", "copysign")},
     **{code: _casting(kind) for code, kind in NUMBERS.items()},
@@ -187,8 +154,5 @@ WORDS: dict[str, Word] = {
     "at": _at,
     "bits_f4": _bits(NUMBERS["f4"], NUMBERS["i4"]), "of_bits_f4": _bits(NUMBERS["i4"], NUMBERS["f4"]),
     "bits_f8": _bits(NUMBERS["f8"], NUMBERS["i8"]), "of_bits_f8": _bits(NUMBERS["i8"], NUMBERS["f8"]),
-    "gemm_f4": _gemm("byhand_sgemm", NUMBERS["f4"]), "gemm_f8": _gemm("byhand_dgemm", NUMBERS["f8"]),
+    "gemm_f4": _gemm(SYMBOLS[0], NUMBERS["f4"]), "gemm_f8": _gemm(SYMBOLS[1], NUMBERS["f8"]),
 }  # fmt: skip
-
-
-__all__ = ["BOOLEAN", "HEADER", "WORDS", "cast"]

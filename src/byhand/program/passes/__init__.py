@@ -1,8 +1,8 @@
 """The passes: functions that turn a program into a simpler one with the same results, each small and alone.
 
-They work on programs of ops and on lowered ones alike. What they compute is bit for bit what was there before, NaN for
-NaN; the one exception says so (`transposes`). `optimise` runs them until none finds anything more to do. Called by
-`entry` and `dialects`.
+They work on programs of ops and on lowered ones alike. The results are bit for bit what they were, NaN for NaN; a rule
+with an exception says so. `optimise` runs all passes until none finds anything more to do. Called by `entry` and
+`dialects`.
 """
 
 from __future__ import annotations

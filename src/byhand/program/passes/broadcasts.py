@@ -50,7 +50,7 @@ def _narrowed(node: Node, sweep: Sweep) -> Any:
 def _source(x: Value, sweep: Sweep) -> Value:
     """What x is expanded from."""
     maker = sweep.makers.get(x)
-    while maker is not None and is_array(maker.inputs[0]) and (meaning(maker) == EXPAND or _leads(maker)):
+    while maker is not None and maker.inputs and is_array(maker.inputs[0]) and (meaning(maker) == EXPAND or _leads(maker)):
         x = maker.inputs[0]
         maker = sweep.makers.get(x)
     return x
