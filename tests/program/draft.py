@@ -1,4 +1,4 @@
-"""Programs written by hand for the tests of passes: each op runs on example arrays, which say what its result is like."""
+"""Programs written by hand for the tests of passes: each op runs on example arrays, which say what results are like."""
 
 from __future__ import annotations
 
@@ -108,8 +108,3 @@ def assert_same_bits(found: list[Any], expected: list[Any]) -> None:
 def names(program: Program) -> list[str]:
     """The names of its nodes."""
     return [node.op.name for node in program.nodes]
-
-
-def lines(program: Program) -> list[str]:
-    """Its printed nodes, without types: `v1 = mul(x, 2)`."""
-    return [line.strip() for line in str(program).splitlines() if "=" in line]

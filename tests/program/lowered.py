@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
+from byhand.core.generator import default_generator
 from byhand.core.op import OPS
 from byhand.program import interpreter
 from byhand.program.ir import (
@@ -79,7 +81,9 @@ class Lowered:
         self.examples[value] = example
         return value
 
-    def node(self, op: Any, inputs: Sequence[Any], attrs: dict[str, Any], outputs: Sequence[Value] | None = None) -> Any:
+    def node(
+        self, op: Any, inputs: Sequence[Any], attrs: dict[str, Any], outputs: Sequence[Value] | None = None
+    ) -> Any:
         given = [self.examples[x] if isinstance(x, Value) else x for x in inputs]
         with np.errstate(all="ignore"):
             if outputs is None and op.kind == MAP:
@@ -98,7 +102,7 @@ class Lowered:
             out = Value(x.shape, np.dtype(attrs["dtype"]), order_of(x.astype(attrs["dtype"])))
             return self.node(CAST, inputs, {}, [out])
         if name == "copy":
-            x = self.examples[inputs[0]] if isinstance(inputs[0], Value) else np.asarray(inputs[0])
+            x = np.asarray(self.examples[inputs[0]] if isinstance(inputs[0], Value) else inputs[0])
             shape = attrs.get("shape", x.shape)
             order = attrs.get("order", tuple(range(len(shape))))
             return self.node(COPY, inputs, {}, [Value(shape, np.dtype(attrs.get("dtype", x.dtype)), order)])
@@ -132,41 +136,43 @@ def _like(x: Any) -> Value:
 
 
 class Ran:
-    """A planned program bound to copies of a draft's states, with its arena, and the same states for the interpreter."""
+    """A planned program, bound to copies of a draft's states, and the same states for the interpreter."""
 
-    def __init__(self, draft: Lowered, program: Program, planned: Planned | None = None) -> None:
-        self.draft, self.program = draft, program
-        self.planned = planned or Planned(program)
+    def __init__(self, draft: Lowered, program: Program) -> None:
+        self.program, self.planned = program, Planned(program)
         self.states = [draft.examples[x].copy(order="K") for x in program.states]
         self.expected = [draft.examples[x].copy(order="K") for x in program.states]
-        arenas: list[Any] = []
-        before = runtime.arena
-        try:
-            runtime.arena = lambda n: arenas.append(before(n)) or arenas[-1]  # type: ignore[func-returns-value]
-            self.run = self.planned.bind(self.states)
-        finally:
-            runtime.arena = before
-        self.arena = arenas[0]
         self.arguments = [draft.examples[x] for x in program.arguments]
         self.numbers = [draft.examples[x] for x in program.numbers]
+        with pytest.MonkeyPatch.context() as patch:
+            arenas: list[Any] = []
+            patch.setattr(runtime, "arena", _recorded(runtime.arena, arenas))
+            self.run = self.planned.bind(self.states)
+        (self.arena,) = arenas
 
     def poison(self) -> None:
         """Fill the arena with NaN, for integers with −1."""
         self.arena[...] = 255
 
     def step(self) -> tuple[list[Any], list[Any]]:
-        """What a run gives and leaves in the states, planned and interpreted."""
-        kept = [x.copy() for x in self.arguments]
+        """What a run gives and leaves in the states, planned and interpreted; both draw the same random numbers."""
+        kept, stream = [x.copy() for x in self.arguments], default_generator.get_state()
         self.poison()
-        found = self.run(*self.arguments, *self.numbers)
+        outputs = self.run(*self.arguments, *self.numbers)
+        default_generator.set_state(stream)
         for x, before in zip(self.arguments, kept, strict=True):
             np.testing.assert_array_equal(x, before)
-        self._separate(found)
-        found = [np.array(x) for x in found]
-        self.poison()  # outputs share nothing with the arena
+        self._separate(outputs)
+        found = [*outputs, *[x.copy() for x in self.states]]
+        self.poison()  # what was returned shares nothing with the arena
         with np.errstate(all="ignore"):
             outputs, numbers = interpreter.run(self.program, self.arguments, self.numbers, self.expected)
-        return [*found, *self.states], [*outputs, *numbers, *self.expected]
+        return found, [*outputs, *numbers, *self.expected]
+
+    def agree(self, times: int = 3, tolerance: float = 0.0) -> None:
+        """Several runs are the interpreter's, bit for bit unless there is a tolerance."""
+        for _ in range(times):
+            assert_same(*self.step(), tolerance)
 
     def _separate(self, outputs: Sequence[Any]) -> None:
         held = [self.arena, *self.states, *self.arguments, *[x.data for x in self.program.constants]]
@@ -176,6 +182,14 @@ class Ran:
                     assert not np.may_share_memory(x, other)
             else:
                 assert isinstance(x, (int, float))
+
+
+def _recorded(function: Any, made: list[Any]) -> Any:
+    def call(*arguments: Any) -> Any:
+        made.append(function(*arguments))
+        return made[-1]
+
+    return call
 
 
 def assert_same(found: Sequence[Any], expected: Sequence[Any], tolerance: float = 0.0) -> None:

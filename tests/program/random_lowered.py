@@ -138,7 +138,9 @@ class Writer:
         if b % 4 == 2 and x.size < MOST // 2:
             return p("broadcast", x, shape=(2, *x.shape))
         if n and x.shape[0] > 1:
-            return p("slice", x, index=((slice(1, None), slice(None, None, 2), slice(None, -1), b % 2)[b // 4 % 4], ...))
+            return p(
+                "slice", x, index=((slice(1, None), slice(None, None, 2), slice(None, -1), b % 2)[b // 4 % 4], ...)
+            )
         return None
 
     def taken(self, x: Value, b: int) -> Value | None:

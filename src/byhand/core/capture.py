@@ -32,6 +32,18 @@ class _Slot:
 slot = _Slot()
 
 
+class _Structure:
+    """A number that rises when a module gets another part, or anything a hook: what a program is bound to may differ."""
+
+    __slots__ = ("version",)
+
+    def __init__(self) -> None:
+        self.version = 0
+
+
+structure = _Structure()
+
+
 def tracer() -> Tracer | None:
     """The tracer that captures what this thread does, or None; where it counts, ask for `slot.tracer` first."""
     found = slot.tracer
@@ -69,7 +81,7 @@ def insist(wrong: Any, complain: Callable[..., Exception], *operands: Any) -> No
     """Raise complain(*arrays) if `wrong` is true; so will each run of a captured step.
 
     wrong       one boolean, computed by ops from what `values` gave
-    complain    makes the error from the arrays of the operands
+    complain    makes the error from the arrays of the operands; a program keeps it, so it must not hold tensors
     """
     watcher = None if slot.tracer is None else tracer()
     if watcher is not None:

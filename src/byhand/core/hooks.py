@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from byhand.core.capture import structure
+
 _next_id = itertools.count().__next__
 
 
@@ -30,6 +32,7 @@ class RemovableHandle:
 
     def remove(self) -> None:
         """Take the hook away; a second time does nothing."""
+        structure.version += 1
         self._hooks.pop(self.id, None)
 
     def __enter__(self) -> Self:
@@ -44,6 +47,7 @@ class RemovableHandle:
 def add_hook(hooks: Hooks, hook: Hook, *, prepend: bool = False) -> RemovableHandle:
     """Put `hook` behind the others, or before them."""
     key = _next_id()
+    structure.version += 1
     others = dict(hooks) if prepend else {}
     if prepend:
         hooks.clear()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
+from byhand.core.capture import structure
 from byhand.core.errors import UsageError
 from byhand.nn.parameter import Buffer, Parameter
 from byhand.tensor import Tensor
@@ -62,6 +63,7 @@ class ModuleTree:
                     f"None; write self.{name} = byhand.as_tensor(...)"
                 )
             self.__dict__[name] = value
+            structure.version += 1
         elif isinstance(value, Buffer):
             self._refuse_method(name)
             self.__dict__.pop(name, None)
@@ -71,6 +73,7 @@ class ModuleTree:
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
+        structure.version += 1
         self._forget(name)
 
     def _place(self, name: str, value: Parameter | ModuleTree) -> None:
@@ -87,6 +90,7 @@ class ModuleTree:
             here.pop(name, None)
         self._forget(name)
         here[name] = value
+        structure.version += 1
 
     def _keep_kind(self, name: str, value: Any, kind: str) -> None:
         """Refuse to hide a parameter or child behind something else; None empties its place."""
@@ -97,6 +101,7 @@ class ModuleTree:
             hint = f"self.{name} = nn.Parameter(...) to replace it, or self.{name}.copy_(...) under no_grad to fill it"
             raise TypeError(f"{wrong}: expected a Parameter or None; write {hint}")
         self.__dict__[name] = None
+        structure.version += 1
         self._empty = {**self._empty, name: kind}
 
     def _forget(self, name: str) -> None:
@@ -133,6 +138,7 @@ class ModuleTree:
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(f"cannot register {kind_of(param)} as parameter {name!r}: write nn.Parameter(...)")
         self.__dict__[name] = param
+        structure.version += 1
         self._forget(name)
         if param is None:
             self._empty = {**self._empty, name: PARAMETER}
@@ -146,6 +152,7 @@ class ModuleTree:
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(f"cannot register {kind_of(tensor)} as buffer {name!r}: write byhand.as_tensor(...)")
         self.__dict__[name] = tensor
+        structure.version += 1
         self._buffer_names = {**self._buffer_names, name: persistent}
 
     def add_module(self, name: str, module: Module | None) -> None:
@@ -158,6 +165,7 @@ class ModuleTree:
         if module is not None and not isinstance(module, ModuleTree):
             raise TypeError(f"cannot add {name!r}: {not_a_module(module)}")
         self.__dict__[name] = module
+        structure.version += 1
         self._forget(name)
         if module is None:
             self._empty = {**self._empty, name: MODULE}

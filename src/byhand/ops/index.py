@@ -7,6 +7,7 @@ Writing by index (`x[i] = v`) is in `inplace`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -205,12 +206,11 @@ def _checked(x: Any, dim: int, index: Any, name: str) -> int:
     if count(index):
         found = values(index)
         low, high = found.min(), found.max()
-        insist((low < 0) | (high >= x.shape[axis]), lambda *span: _outside(name, span, axis, x.shape), low, high)
+        insist((low < 0) | (high >= x.shape[axis]), partial(_outside, name, axis, x.shape), low, high)
     return axis
 
 
-def _outside(name: str, span: tuple[Any, ...], axis: int, shape: tuple[int, ...]) -> DomainError:
-    low, high = map(int, span)
+def _outside(name: str, axis: int, shape: tuple[int, ...], low: Any, high: Any) -> DomainError:
     return DomainError(
         f"{name}: index runs from {low} to {high}, axis {axis} of x (shape {shape}) has the places 0 to "
         f"{shape[axis] - 1}"

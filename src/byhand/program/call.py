@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from byhand.core.capture import UnforeseenError
+from byhand.core.capture import UnforeseenError, structure
 from byhand.core.mutation import touch_all
 from byhand.core.recorder import wrap
 from byhand.core.tape import mode
@@ -52,7 +52,7 @@ class _Text:
         self.lines: list[str] = []
         self.names: dict[str, Any] = {
             "MISS": MISS, "mode": mode, "wrap": wrap, "laid_out": laid_out, "touch_all": touch_all,
-            "unflatten": unflatten, "copyto": np.copyto, "UnforeseenError": UnforeseenError,
+            "unflatten": unflatten, "copyto": np.copyto, "UnforeseenError": UnforeseenError, "structure": structure,
         }  # fmt: skip
         self.arguments: list[str] = []
 
@@ -94,20 +94,29 @@ class _Text:
         self.lines.append(f"if a{i}.strides != {dense.strides}: a{i} = laid_out(a{i}, {tuple(range(array.ndim))})")
 
     def check_surroundings(self, surroundings: Surroundings) -> None:
-        """Modes of modules, and the plain numbers that functions name."""
-        tests = [f"{self.name(m)}.training is {bool(m.training)}" for m in surroundings.modules]
+        """Modes of modules, what functions name, and what modules consist of."""
+        version = self.name(structure.version)
+        self.lines += [f"global {version}", f"if structure.version != {version}:"]
+        self.lines.append(f"    if {self.name(surroundings.is_rebuilt)}(): return MISS")
+        self.lines.append(f"    {version} = structure.version")
+        tests = [f"{self.name(m)}.training is {training}" for m, training in surroundings.modes]
+        tests += [f"{self._place(where, key)} is {self.name(x)}" for where, key, x in surroundings.bindings]
         for where, key, value in surroundings.numbers:
-            place = (
-                f"{self.name(where)}.get({key!r})" if isinstance(where, dict) else f"{self.name(where)}.cell_contents"
-            )
-            tests.append(f"{place} == {self.name(value)}")
+            tests.append(f"{self._place(where, key)} == {self.name(value)}")
         for i in range(0, len(tests), 8):
             self.require(" and ".join(tests[i : i + 8]))
+
+    def _place(self, where: Any, key: str) -> str:
+        """A name in a namespace, or what a closure's cell holds."""
+        return f"{self.name(where)}.get({key!r})" if isinstance(where, dict) else f"{self.name(where)}.cell_contents"
 
     def check_states(self) -> None:
         """The tensors must look at the arrays that the program is bound to; frozen ones must have stayed so."""
         tests = [f"{self.name(owner)}.array is {self.name(array)}" for owner, array in self.entry.states]
-        tests += [f"{self.name(optimizer)}.state is {self.name(state)}" for optimizer, state in self.entry.optimizers]
+        for optimizer, state in self.entry.optimizers:
+            names = self.name(optimizer), self.name(state)
+            tests.append(f"{names[0]}.state is {names[1]} and len({names[1]}) == {len(state)}")
+            tests.append(f"len({names[0]}.param_groups) == {len(optimizer.param_groups)}")
         tests += [f"{self.name(x)}.node is {'not ' if tracked else ''}None" for x, tracked in self.entry.tensors]
         for i in range(0, len(tests), 8):
             self.require(" and ".join(tests[i : i + 8]))
@@ -162,12 +171,16 @@ class _Text:
             self.lines.append(f"{self._target(target)}.grad = {made}")
         for x, wanted in plan.switched:
             self.lines.append(f"{self.name(x)}.requires_grad_({wanted})")
+        for module, training in plan.modes:
+            self.lines.append(f"{self.name(module)}.training = {training}")
         for index, position in plan.changed:
             array = f"x{index}.array" if plan.tensors[index] else f"x{index}"
             self.lines.append(f"copyto({array}, out[{position}])")
         results = [self._result(kind, what) for kind, what in plan.results]
         if plan.structure is None:
             self.lines.append(f"return {results[0]}")
+        elif results and plan.structure == (tuple, (None,) * len(results)):  # unflatten would take 1 µs
+            self.lines.append(f"return ({', '.join(results)},)")
         else:
             listed = "".join(f"{result}, " for result in results)
             self.lines.append(f"return unflatten({self.name(plan.structure)}, iter(({listed})))")

@@ -80,7 +80,8 @@ class Plan:
     empty      targets that must not have a gradient beforehand
     changed    (index of an argument that is written in place, position of its new value)
     tensors    for each leaf of the arguments whether it is a tensor
-    switched   tensors that ask for a gradient from now on, or no longer
+    switched   tensors that ask for a gradient from now on, or no longer; `modes`: modules that are training from now
+               on, or no longer
     """
 
     def __init__(self) -> None:
@@ -92,6 +93,7 @@ class Plan:
         self.changed: list[tuple[int, int]] = []
         self.tensors: list[bool] = []
         self.switched: list[tuple[Variable, bool]] = []
+        self.modes: list[tuple[Any, bool]] = []
 
 
 def capture(compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, Any]:
@@ -112,14 +114,13 @@ def capture(compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tup
             result = compiled.function(*new_args, **new_kwargs)
             surroundings.check_unchanged()
             streams.check()
+            tracer.check_settings()
             plan = _plan(tracer, result, proxies, compiled.keep_grads)
         tracer.outside.give_back()
         plan.tensors = [isinstance(leaf, Variable) for leaf in leaves]
+        plan.modes = [(m, m.training) for m, training in surroundings.modes if m.training is not training]
         result = _returned(result, proxies, leaves)
         _clean(plan, tracer.outside.tensors, leaves)
-        for proxy in proxies:
-            if isinstance(proxy, Variable):
-                proxy.array = plain(proxy.array)
         del proxies, new_args, new_kwargs
         _release(tracer)
         entry = Entry(tracer, plan, compiled, leaves)
@@ -289,6 +290,7 @@ def _returned(result: Any, proxies: list[Any], leaves: tuple[Any, ...]) -> Any:
 def _clean(plan: Plan, tensors: dict[int, Any], leaves: tuple[Any, ...]) -> None:
     """Gradients after the captured call, as after later ones."""
     for key, x in tensors.items():
+        x.array = plain(x.array)
         if x.grad is not None:
             if x.grad.node is None:
                 x.grad.array = plain(x.grad.array)

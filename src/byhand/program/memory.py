@@ -87,16 +87,24 @@ class Plan:
 def plan(program: Program, scratch: Scratch = lambda node, lies: ()) -> Plan:
     """Find a home for every value; the program is scheduled."""
     lies = layouts(program)
-    chosen, possible = tiles(program, lies)
-    best = _Planner(program, lies, chosen, scratch).plan()
-    possible.sort(key=lambda tile: -program.nodes[tile.start].out.nbytes)
-    for tile in possible[:MOST_TRIALS]:
-        if program.nodes[tile.start].out.nbytes < (1 - SAVED) * best.arena_bytes:
+    sure, possible = tiles(program, lies)
+
+    def planned(chosen: list[Tile]) -> Plan:
+        return _Planner(program, lies, sorted(chosen, key=lambda tile: tile.start), scratch).plan()
+
+    best = planned(sure)
+    for tile in sorted(possible, key=lambda tile: -tile.nbytes)[:MOST_TRIALS]:
+        if tile.nbytes < (1 - SAVED) * best.arena_bytes:
             break
-        beside = [other for other in chosen if other.stop <= tile.start or other.start >= tile.stop]
-        trial = _Planner(program, lies, sorted([*beside, tile], key=lambda tile: tile.start), scratch).plan()
+        trial = planned([*(other for other in best.tiles if not other.overlaps(tile)), tile])
         if trial.arena_bytes <= SAVED * best.arena_bytes:
-            best, chosen = trial, trial.tiles
+            best = trial
+    for tile in sorted(set(best.tiles) - set(sure), key=lambda tile: tile.nbytes):
+        for count in range(2, len(tile.blocks)):  # every block costs calls: no more of them than it takes
+            trial = planned([other.divided(count) if other is tile else other for other in best.tiles])
+            if trial.arena_bytes <= best.arena_bytes:
+                best = trial
+                break
     return best
 
 

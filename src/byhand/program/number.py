@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from byhand.core.errors import CaptureError
+from byhand.core.op import OPS
 from byhand.program.ir import Value
 
 if TYPE_CHECKING:
@@ -32,11 +35,11 @@ class Number:
         self.tracer, self.value, self.current, self.expression = tracer, value, current, expression
 
     def _with(self, op: str, sign: str, other: Any, swapped: bool = False) -> Any:
+        if isinstance(other, np.ndarray):
+            return OPS[op].call(*((other, self) if swapped else (self, other)))
         if not isinstance(other, Number | int | float):
             return NotImplemented
-        return (
-            self.tracer.arithmetic(op, sign, other, self) if swapped else self.tracer.arithmetic(op, sign, self, other)
-        )
+        return self.tracer.arithmetic(op, sign, *((other, self) if swapped else (self, other)))
 
     def __add__(self, other: Any) -> Any:
         return self._with("add", "+", other)
@@ -102,7 +105,7 @@ class Number:
     def __ge__(self, other: Any) -> Any:
         return self._compared(">=", other, lambda a, b: a >= b)
 
-    __hash__ = None  # type: ignore[assignment]  # as a key it would be frozen
+    __array_ufunc__ = None  # arrays leave the arithmetic to it
 
     def __float__(self) -> float:
         raise self._frozen("a float (by math.sqrt or the like); write it with +, −, *, / and **")
@@ -113,10 +116,28 @@ class Number:
     __index__ = __int__
 
     def _frozen(self, what: str) -> CaptureError:
-        return self.tracer.refusal(f"turned into {what}", f"the number {self.expression}")
+        return self.tracer.refusal(f"turned into {what}", f"the number {self.value.name or self.expression}")
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise self._frozen("an array")
 
     def __repr__(self) -> str:
         return f"<number {self.expression} = {self.current!r}>"
+
+
+def _freezing(what: str) -> Any:
+    def method(self: Number, *_: Any) -> Any:
+        raise self._frozen(what)
+
+    return method
+
+
+for _names, _what in {
+    "floordiv rfloordiv mod rmod divmod rdivmod round floor ceil trunc": "a rounded number",
+    "abs": "its magnitude", "hash": "a key", "str format": "text", "complex": "a complex number",
+}.items():  # fmt: skip
+    for _name in _names.split():
+        setattr(Number, f"__{_name}__", _freezing(_what))
 
 
 def current(x: Any) -> Any:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from byhand.core.errors import CaptureError
 from byhand.core.op import OPS
 from byhand.core.variable import Array, Variable
 from byhand.program.ir import NUMBER, STATE, UPDATE, Node, Program, Value
@@ -57,7 +58,7 @@ class Numbers:
         self.counted: list[tuple[Any, str, Plain]] = []  # what step counts were
         self.had: dict[int, tuple[Any, dict[Any, set[str]]]] = {}  # the state that optimisers had before the step
         self._computed: dict[str, Number] = {}
-        self._settings: dict[tuple[int, str], tuple[Any, Any]] = {}  # of optimisers, and what stands for them
+        self._settings: dict[tuple[int, str], tuple[Any, str, Any, Any]] = {}  # of optimisers: what stands for them
         self._counts_of: dict[tuple[int, str], Source] = {}
 
     def number(self, value: Plain, name: str, containers: list[Any], key: Any, index: int | None = None) -> Number:
@@ -125,14 +126,14 @@ class Numbers:
             self.section = section
 
     def _standing_in(self, container: Any, key: str, value: Any) -> Any:
-        before, found = self._settings.get((id(container), key), (None, None))
+        _, _, before, found = self._settings.get((id(container), key), (None, None, None, None))
         if found is None:
             stem = NAMES.get(key, key)
             if isinstance(value, tuple):
                 found = tuple(self.number(v, f"{stem}{i + 1}", [container], key, i) for i, v in enumerate(value))
             else:
                 found = self.number(value, stem, [container], key)
-            self._settings[id(container), key] = value, found
+            self._settings[id(container), key] = container, key, value, found
         elif before != value:
             raise self.refusal("changed by the step, which a program only reads; change it between steps", key)
         return found
@@ -166,6 +167,16 @@ class Numbers:
                 container[key] = source.number if source.written is None else source.written
             counts.append((source, value))
         return counts
+
+    def check_settings(self) -> None:
+        """Raise CaptureError if the step itself changed a learning rate or the like."""
+        for group, key, value, _ in self._settings.values():
+            if group[key] != value:
+                group[key] = value
+                raise CaptureError(
+                    f"the step changes {key}, which a program reads at each call and leaves as it is; change it "
+                    "between steps"
+                )
 
     def forget_states(self) -> None:
         """Take away the state that optimisers made in the step."""

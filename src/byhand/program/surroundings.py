@@ -7,6 +7,7 @@ of the floors above: a module is what has `named_parameters`, an optimiser what 
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Iterator
 from types import FunctionType, MethodType, ModuleType
@@ -27,8 +28,10 @@ class Surroundings:
     arrays      name and NumPy array
     modules     all modules, the inner ones too
     optimizers  all optimisers
+    modes       (module, whether it is training)
     numbers     (namespace, name, value) of plain numbers that functions name and modules hold: they are part of the
                 signature
+    bindings    (namespace, name, object) of what else functions name: a program is bound to these very objects
     generators  NumPy's generators
     """
 
@@ -38,14 +41,20 @@ class Surroundings:
         self.modules: list[Any] = []
         self.optimizers: list[Any] = []
         self.numbers: list[tuple[Any, str, Any]] = []
+        self.bindings: list[tuple[Any, str, Any]] = []
         self.generators: list[Any] = []
         self._roots: list[tuple[str, Any]] = []
+        self._objects: list[Any] = []
+        self._words: set[str] = set()
         self._seen: set[int] = set()
         self._visit("", target, DEPTH)
         for argument in arguments:  # models and optimisers that are handed in; tensors are inputs
             if not isinstance(argument, Variable | np.ndarray):
                 self._visit("", argument, DEPTH)
+        self._methods()
         self._name_modules()
+        self.modes = [(module, bool(module.training)) for module in self.modules]
+        self._built = self._structure()
 
     def _visit(self, name: str, found: Any, depth: int) -> None:
         if found is None or depth < 0 or isinstance(found, str | int | float | ModuleType | type):
@@ -57,6 +66,8 @@ class Surroundings:
             self.tensors.setdefault(id(found), (name, found))
         elif isinstance(found, np.ndarray):
             self.arrays.append((name, found))
+        elif "__wrapped__" in getattr(found, "__dict__", {}) and not isinstance(found, FunctionType):
+            self._visit(name, vars(found)["__wrapped__"], depth)  # another compiled function
         elif hasattr(found, "named_parameters"):
             self._roots.append((name, found))
         elif hasattr(found, "param_groups") and hasattr(found, "state"):
@@ -75,10 +86,11 @@ class Surroundings:
         elif isinstance(found, dict):
             for key, value in list(found.items())[:1000]:
                 self._visit(str(key), value, depth - 1)
-        elif isinstance(found, list | tuple):
-            for i, value in enumerate(found[:1000]):
+        elif isinstance(found, list | tuple | set | frozenset):
+            for i, value in enumerate(list(found)[:1000]):
                 self._visit(f"{name}{i + 1}", value, depth - 1)
         elif hasattr(found, "__dict__") and not _of_libraries(type(found)):
+            self._objects.append(found)
             for key, value in list(vars(found).items()):
                 self._visit(key, value, depth - 1)
 
@@ -92,15 +104,59 @@ class Surroundings:
                 value = cell.cell_contents
             except ValueError:  # not assigned yet
                 continue
-            if _plain_number(value):
-                self.numbers.append((cell, "cell_contents", value))
-            self._visit(name, value, depth - 1)
-        namespace = function.__globals__
-        for name in _names(function.__code__):
-            if name in namespace:
-                if _plain_number(namespace[name]):
-                    self.numbers.append((namespace, name, namespace[name]))
-                self._visit(name, namespace[name], depth - 1)
+            self._bind(cell, "cell_contents", name, value, depth)
+        words = set(_names(function.__code__))
+        self._words |= words
+        for name in words & function.__globals__.keys():
+            value = function.__globals__[name]
+            self._bind(function.__globals__, name, name, value, depth)
+            if isinstance(value, ModuleType) and not _of_libraries(value):
+                for inner in words & vars(value).keys():
+                    self._bind(vars(value), inner, inner, vars(value)[inner], depth)
+
+    def _bind(self, where: Any, key: str, name: str, value: Any, depth: int = DEPTH) -> None:
+        """What a name stands for in a namespace."""
+        if _plain_number(value):
+            self.numbers.append((where, key, value))
+        elif value is not None and not isinstance(value, ModuleType) and not _of_libraries(value):
+            self.bindings.append((where, key, value))
+        self._visit(name, value, depth - 1)
+
+    def _methods(self) -> None:
+        """The methods of the objects that were found, as far as the functions seen so far name them, and attributes."""
+        objects = [
+            *self._objects,
+            *(m for _, root in self._roots for m in root.modules() if not _of_libraries(type(m))),
+        ]
+        words: set[str] = set()
+        while words != self._words:  # a method may name others
+            words = {"forward", "__call__", *self._words}
+            self._words |= words
+            for found in objects:
+                for name in words:
+                    method = inspect.getattr_static(type(found), name, None)
+                    method = getattr(method, "__wrapped__", getattr(method, "fget", method))
+                    self._visit("", getattr(method, "__func__", method), DEPTH)
+        for found in self._objects:
+            for key, value in vars(found).items():
+                if key in words:
+                    self._bind(vars(found), key, key, value)
+
+    def _structure(self) -> list[Any]:
+        """Which parts the modules have, which groups the optimisers, and which hooks are on them."""
+        found: list[Any] = []
+        for _, root in self._roots:
+            tensors = [*root.parameters(), *root.buffers()]
+            found += [(id(module), *_hooks(getattr(module, "_hooks", None))) for module in root.modules()]
+            found += [(id(x), *_hooks(getattr(x.node, "hooks", None))) for x in tensors]
+        for optimizer in self.optimizers:
+            found += [id(p) for group in optimizer.param_groups for p in group["params"]]
+            found += [*getattr(optimizer, "_before_step", ()), *getattr(optimizer, "_after_step", ())]
+        return found
+
+    def is_rebuilt(self) -> bool:
+        """Whether modules have other parts by now, or there are other hooks."""
+        return self._built != self._structure()
 
     def _name_modules(self) -> None:
         """Parameters by their paths, below the name of their model if there are several."""
@@ -136,7 +192,9 @@ class Surroundings:
                 )
 
     def put_back(self) -> None:
-        """Give the numbers the values that they had."""
+        """Give the numbers the values that they had, and the modules their modes."""
+        for module, training in self.modes:
+            module.training = training
         for where, key, value in self.numbers:
             if isinstance(where, dict):
                 where[key] = value
@@ -147,6 +205,13 @@ class Surroundings:
         return any(
             other is not module and any(inner is module for inner in other.modules()) for _, other in self._roots
         )
+
+
+def _hooks(found: Any) -> list[int]:
+    """The keys of all hooks in a dictionary of them, or in an object of several."""
+    if found is None or isinstance(found, dict):
+        return list(found or ())
+    return [key for name in type(found).__slots__ for key in getattr(found, name)]
 
 
 def _now(where: Any, key: str) -> Any:

@@ -11,7 +11,7 @@ numbers for each value, but BLAS may add them in another order, so the last bits
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from byhand.program.ir import STATE, Node, Program, Value
 from byhand.program.layout import Layouts
@@ -30,6 +30,7 @@ class Tile:
     """A run of nodes that is executed block by block.
 
     start, stop   the nodes: program.nodes[start:stop]
+    nbytes        of the largest value in it
     rows, step    how long the axis is that is split, and how much of it is a block
     axes          for each value the axis that is split; None where the whole value is read in every block
     inner         the values that are used nowhere else, of which only one block is ever there
@@ -37,6 +38,7 @@ class Tile:
 
     start: int
     stop: int
+    nbytes: int
     rows: int
     step: int
     axes: dict[Value, int | None]
@@ -47,12 +49,22 @@ class Tile:
         """The rows of each block."""
         return [slice(i, min(i + self.step, self.rows)) for i in range(0, self.rows, self.step)]
 
+    def overlaps(self, other: Tile) -> bool:
+        """Whether some node is in both."""
+        return self.start < other.stop and other.start < self.stop
+
+    def divided(self, count: int) -> Tile:
+        """The same run in this many blocks, or a few less, of whole multiples of rows."""
+        step = -(-self.rows // max(count, 1))
+        step = -(-step // MULTIPLE) * MULTIPLE if step > MULTIPLE else step
+        return replace(self, step=step)
+
 
 def tiles(program: Program, lies: Layouts) -> tuple[list[Tile], list[Tile]]:
     """The runs of a scheduled program that should be executed in blocks, and those that might if it saves memory.
 
-    The first are updates, and elementwise work on arrays too large for the cache; the others are products that some
-    elementwise work uses up. They may overlap.
+    The first are elementwise work on arrays too large for the cache; the others begin with a product that elementwise
+    work uses up. They may overlap.
     """
     kept = {lies[x].root for x in program.outputs if isinstance(x, Value) and x in lies}
     written = {new for _, new in program.writes}
@@ -67,13 +79,10 @@ def tiles(program: Program, lies: Layouts) -> tuple[list[Tile], list[Tile]]:
         run = _Run.begun(program, place)
         tile = None if run is None else run.tile(uses, kept, written)
         place += 1
-        if tile is None:
-            continue
-        nodes = program.nodes[tile.start : tile.stop]
-        if nodes[0].op.kind == MAP or any(out in written for node in nodes for out in node.outputs):
+        if tile is not None and program.nodes[tile.start].op.kind == MAP:
             sure.append(tile)
             place = tile.stop
-        else:
+        elif tile is not None:
             possible.append(tile)
     return sure, possible
 
@@ -158,12 +167,9 @@ class _Run:
             count = 2
         else:
             held = max(1, max(_alive(nodes, inner, uses, self.start)))
-            count = max(min(SHARE * held, size // SMALLEST), -(-size // LARGEST))
-        step = -(-self.rows // max(count, 1))
-        step = -(-step // MULTIPLE) * MULTIPLE if step > MULTIPLE else step
-        if step >= self.rows:
-            return None
-        return Tile(self.start, stop, self.rows, step, self.axes, frozenset(inner))
+            count = min(SHARE * held, size // SMALLEST)
+        tile = Tile(self.start, stop, size, self.rows, self.rows, self.axes, frozenset(inner)).divided(count)
+        return tile if tile.step < self.rows else None
 
 
 def _alive(nodes: list[Node], inner: set[Value], uses: dict[Value, list[int]], start: int) -> Iterator[int]:

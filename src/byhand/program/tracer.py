@@ -44,7 +44,7 @@ from byhand.program.number import Number, current
 from byhand.program.numbers import Numbers
 from byhand.program.traced_array import TracedArray, plain, traced
 
-LIBRARY = str(Path(package.__file__).parents[1])
+LIBRARY, PYTHON = str(Path(package.__file__).parents[1]), str(Path(linecache.__file__).parent)
 HINT = (
     "a compiled step runs the same operations each time and cannot look at values: return it from the step and look at "
     "it there, choose by value with byhand.where, or compile with fallback='eager'"
@@ -238,7 +238,8 @@ class Tracer(Cells, Numbers):
         """The line of the user that is running: the innermost one outside of the library."""
         frame: Any = sys._getframe(1)
         while frame is not None:
-            if not frame.f_code.co_filename.startswith(LIBRARY):
+            file = frame.f_code.co_filename
+            if not file.startswith(LIBRARY) and (not file.startswith(PYTHON) or "site-packages" in file):
                 return frame.f_code.co_filename, frame.f_lineno
             frame = frame.f_back
         return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from byhand.core.errors import CheckpointError, UsageError
 from byhand.optim.lr_scheduler.plateau import ReduceLROnPlateau
-from byhand.optim.lr_scheduler.scheduler import LRScheduler, current_lrs, plain
+from byhand.optim.lr_scheduler.scheduler import LRScheduler, current_lrs, plain, refuse_in_programs
 from byhand.optim.optimizer import Optimizer
 
 
@@ -93,6 +93,7 @@ class SequentialLR(_Composition):
 
     def step(self) -> None:  # type: ignore[override]
         """Go on by one."""
+        refuse_in_programs()
         self.last_epoch += 1
         i = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[i]

@@ -6,7 +6,13 @@ import math
 
 from byhand.core.errors import UsageError
 from byhand.optim.interval import ANY
-from byhand.optim.lr_scheduler.scheduler import LRScheduler, current_lrs, positive, positive_int
+from byhand.optim.lr_scheduler.scheduler import (
+    LRScheduler,
+    current_lrs,
+    positive,
+    positive_int,
+    refuse_in_programs,
+)
 from byhand.optim.optimizer import Optimizer
 
 
@@ -68,6 +74,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def step(self, epoch: float | None = None) -> None:
         """Go on by one, or to `epoch`, which may be a fraction."""
+        refuse_in_programs()
         if epoch is None and self.last_epoch < 0:
             epoch = 0
         self._step_count += 1

@@ -7,7 +7,14 @@ from typing import Any, Literal, SupportsFloat
 
 from byhand.core.errors import UsageError
 from byhand.optim.interval import ANY, DECAY, NONNEGATIVE
-from byhand.optim.lr_scheduler.scheduler import LRScheduler, check_optimizer, current_lrs, one_of, per_group
+from byhand.optim.lr_scheduler.scheduler import (
+    LRScheduler,
+    check_optimizer,
+    current_lrs,
+    one_of,
+    per_group,
+    refuse_in_programs,
+)
 from byhand.optim.optimizer import Optimizer
 
 
@@ -72,6 +79,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:  # type: ignore[override]
         """Take note of this epoch's `metrics` (a number or a tensor of one element); reduce the rate if it is time."""
+        refuse_in_programs()
         current = float(metrics)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._is_better(current, self.best):

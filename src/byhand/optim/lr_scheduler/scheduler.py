@@ -11,9 +11,15 @@ from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any, ClassVar
 
+from byhand.core.capture import refuse
 from byhand.core.errors import CheckpointError, UsageError
 from byhand.optim.interval import Interval
 from byhand.optim.optimizer import Optimizer
+
+
+def refuse_in_programs() -> None:
+    """Raise CaptureError in a step that is being captured: a program reads the learning rate, and changes nothing."""
+    refuse("moved on inside of the step; call scheduler.step() after the compiled step", "the schedule")
 
 
 class LRScheduler:
@@ -72,6 +78,7 @@ class LRScheduler:
 
     def step(self, epoch: int | None = None) -> None:
         """Go on by one (or to `epoch`) and set the learning rates; call it after `optimizer.step()`."""
+        refuse_in_programs()
         if self._step_count == 1 and not self.optimizer._stepped:
             warnings.warn(
                 "lr_scheduler.step() was called before optimizer.step(): the first learning rate of the schedule is "

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Mapping, Sequence
 
 from byhand.program.ir import UPDATE, Program, Value
@@ -13,13 +14,14 @@ from byhand.program.longhand.expression import Tree, copied, name, names_in, sub
 from byhand.program.longhand.line import Line
 from byhand.program.longhand.naming import Names
 
-IN_PLACE = (ast.Add, ast.Sub, ast.Mult, ast.Div)
-
 
 def with_writes(
     program: Program, lines: list[Line], names: Names, trees: Mapping[Value, Tree]
-) -> tuple[list[Line], dict[Value, str]]:
-    """The lines with all writes in them, and the names of values that are known under another one at the end."""
+) -> tuple[list[Line], dict[Value, str], dict[str, str]]:
+    """The lines with all writes in them; what saved copies of results are called; what names have become.
+
+    A value that a line writes to its state in place goes by the state's name from there on.
+    """
     return _Writing(program, lines, names, trees).done()
 
 
@@ -37,24 +39,26 @@ class _Writing:
         self.after: dict[Line, list[Line]] = {}
         self.before: list[Line] = []
         self.last: list[Line] = []
-        self.final: dict[Value, str] = {}
+        self.saved: dict[Value, str] = {}
+        self.merged: dict[str, str] = {}
 
-    def done(self) -> tuple[list[Line], dict[Value, str]]:
+    def done(self) -> tuple[list[Line], dict[Value, str], dict[str, str]]:
         for state, new in self.program.writes:
             self._write(state, new)
         self._keep_outputs()
         lines = [*self.before, *[part for line in self.lines for part in (line, *self.after.get(line, ()))]]
-        return [*lines, *self.last], self.final
+        return [*lines, *self.last], self.saved, self.merged
 
     def _write(self, state: Value, new: Value) -> None:
         title = self.names[state]
-        own = next((line for line in self.lines if line.value is new and new not in self.final), None)
+        own = next((line for line in self.lines if line.value is new and self.names[new] not in self.merged), None)
         if own is None or self._looks_at_states(own):
             self._copied(state, new, own)
             return
         readers = [line for line in self.lines if line.reads & {title, *self.views.get(title, ())}]
         later = readers and self.lines.index(readers[-1]) > self.lines.index(own)
-        returned = any(self.names[x] in {title, *self.views.get(title, ())} for x in self._returned())
+        held = {title, *self.views.get(title, ())}
+        returned = any(not held.isdisjoint(names_in(self.trees[x])) for x in self._returned())
         if returned:
             self._copied(state, new, own)
         elif later or len(own.statements) > 1 or not isinstance(own.statements[0], ast.Assign):
@@ -75,7 +79,7 @@ class _Writing:
         for line in self.lines[self.lines.index(own) + 1 :]:
             line.statements = [substituted(part, {before: name(title)}) for part in line.statements]
         self.views = {key: {title if view == before else view for view in views} for key, views in self.views.items()}
-        self.final[new] = title
+        self.merged[before] = title
 
     def _looks_at_states(self, line: Line) -> bool:
         """Whether the value may be a view of a state that is written."""
@@ -83,8 +87,9 @@ class _Writing:
 
     def _copied(self, state: Value, new: Value, own: Line | None) -> None:
         """A value that is another state, or may be a view of one, is saved before states change, and written at last."""
-        source = self.trees[new] if new not in self.final else name(self.final[new])
-        if own is None and new not in self.program.states and new not in self.final:  # an argument, or a constant
+        source = substituted(self.trees[new], {}, self.merged)
+        read = set(names_in(source))
+        if own is None and not read & {*self.states, *[view for views in self.views.values() for view in views]}:
             self.last.append(Line([ast.Assign([_all_of(self.names[state])], copied(source))], UPDATE, [None]))
             return
         saved = self.names.unlike(f"new_{self.names[state]}")
@@ -98,9 +103,10 @@ class _Writing:
     def _keep_outputs(self) -> None:
         """What is returned must not change on the way: an old state, or a view of one, is saved as it was."""
         for x in dict.fromkeys(self._returned()):
-            if x in self.final:
+            tree = self.trees[x]
+            if not isinstance(tree, ast.Name) or tree.id in self.merged:
                 continue
-            title = self.names[x]
+            title = tree.id
             seen = title in self.states or any(title in views for views in self.views.values())
             if not seen:
                 continue
@@ -108,7 +114,7 @@ class _Writing:
             saved = self.names.unlike(f"old_{title}")
             line = Line([_copy(saved, name(title))], UPDATE if own is None else own.section, [x.shape])
             self.after.setdefault(own, []).append(line) if own is not None else self.before.append(line)
-            self.final[x] = saved
+            self.saved[x] = saved
 
 
 def _views(lines: Sequence[Line], states: set[str]) -> dict[str, set[str]]:
@@ -122,15 +128,23 @@ def _views(lines: Sequence[Line], states: set[str]) -> dict[str, set[str]]:
     return views
 
 
-def in_place(title: str, tree: ast.expr) -> ast.stmt:
+def in_place(title: str, tree: Tree) -> ast.stmt:
     """`title op= …` where the formula begins so, else `title[...] = …`."""
     match tree:
-        case ast.BinOp(left=ast.Name(id=left), op=op, right=right) if left == title and isinstance(op, IN_PLACE):
-            if title not in names_in(right):
-                return ast.AugAssign(ast.Name(title, ast.Store()), op, right)
-        case ast.BinOp(left=left, op=ast.Add() | ast.Mult() as op, right=ast.Name(id=right)) if right == title:
-            if title not in names_in(left):
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as op, right=right):
+            terms = [right]
+            while isinstance(left, ast.BinOp) and type(left.op) is type(op):  # w − a − b: w −= a + b
+                terms.append(left.right)
+                left = left.left
+            if isinstance(left, ast.Name) and left.id == title:
+                rest = functools.reduce(lambda a, b: ast.BinOp(a, ast.Add(), b), reversed(terms))
+                return ast.AugAssign(ast.Name(title, ast.Store()), op, rest)
+            if isinstance(op, ast.Add) and isinstance(right, ast.Name) and right.id == title and len(terms) == 1:
                 return ast.AugAssign(ast.Name(title, ast.Store()), op, left)
+        case ast.BinOp(left=ast.Name(id=left), op=ast.Mult() | ast.Div() as op, right=right) if left == title:
+            return ast.AugAssign(ast.Name(title, ast.Store()), op, right)
+        case ast.BinOp(left=left, op=ast.Mult() as op, right=ast.Name(id=right)) if right == title:
+            return ast.AugAssign(ast.Name(title, ast.Store()), op, left)
     return ast.Assign([_all_of(title)], tree)
 
 

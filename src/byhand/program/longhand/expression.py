@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
@@ -74,9 +75,15 @@ def _number(value: Any) -> Tree:
     elif isinstance(value, float) and (quotient := _quotient(abs(value))) is not None:
         tree = ast.BinOp(ast.Constant(quotient[0]), ast.Div(), ast.Constant(quotient[1]))
     else:
-        tree = ast.Constant(abs(value) if not isinstance(value, bool) else value)
+        tree = ast.Constant(abs(_rounded(value)) if not isinstance(value, bool) else value)
     negative = not isinstance(value, bool) and (value < 0 or (value == 0 and math.copysign(1, value) < 0))
     return marked(ast.UnaryOp(ast.USub(), tree) if negative else tree, number=True)
+
+
+def _rounded(value: Any) -> Any:
+    """1.7999999999999998 as 1.8: what two factors left of a short number."""
+    short = float(f"{value:.15g}") if isinstance(value, float) else value
+    return short if len(repr(short)) + 3 < len(repr(value)) else value
 
 
 def float32_tree(value: Any) -> Tree:
@@ -195,4 +202,5 @@ def _simple(tree: ast.AST) -> bool:
 
 def text(tree: ast.AST) -> str:
     """A formula or a statement as Python text."""
-    return ast.unparse(ast.fix_missing_locations(_Tight().visit(copied(tree))))
+    plain = ast.unparse(ast.fix_missing_locations(_Tight().visit(copied(tree))))
+    return re.sub(r"'([^'\"\\]*)'", r'"\1"', plain)

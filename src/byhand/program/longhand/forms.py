@@ -41,6 +41,10 @@ LINES: dict[str, Sequence[str]] = {
     # x may be a formula that should not stand there twice
     "square": ("x**2",),
     "mean": ("x.mean(axis=axis, keepdims=keepdims)",),
+    # by the BLAS, and anew if that overflows
+    "sum_of_squares": ("(x.astype(np.float64)**2).sum()",),
+    # NumPy's own is read-only
+    "diagonal": ("x.diagonal(offset, axis1, axis2)",),
     # all in place; `_hat` is for both, so that backward reads what forward computed
     "normalize": ("_hat = (x - center) * rate", "_hat * weight + bias"),
     "normalize_slope": (
@@ -121,4 +125,20 @@ def _seen(view: str, attrs: dict[str, Any], x: Value) -> Tree:
     return tree
 
 
-WRITTEN: dict[str, Callable[[Node], Form]] = {"view_written": _view_written}
+def _along_axis(node: Node) -> Form | None:
+    """Reading and writing along an axis by NumPy's names for it, where the index is as large as x along the others."""
+    x, index = node.inputs[:2]
+    axis = node.attrs["axis"]
+    if not isinstance(index, Value) or [n for i, n in enumerate(x.shape) if i != axis] != [
+        n for i, n in enumerate(index.shape) if i != axis
+    ]:
+        return None
+    if node.op.name == "gather":
+        return [], [ast.parse(f"np.take_along_axis(x, index, axis={axis})", mode="eval").body]
+    lines = ast.parse(f"out = np.array(x)\nnp.put_along_axis(out, index, src, axis={axis})").body
+    return lines, [name("out")]
+
+
+WRITTEN: dict[str, Callable[[Node], Form | None]] = {
+    "view_written": _view_written, "gather": _along_axis, "scatter": _along_axis,
+}  # fmt: skip

@@ -164,20 +164,21 @@ class Builder:
         results = [tidied(substituted(tree, operands, renamed)) for tree in reading.results]
         if quotient is not None:
             results = [tidied(quotient)]
-        if statements:
-            shapes = [shape for part, shape in zip(reading.statements, _shapes(node, reading), strict=True)]
-            kept = [(part, shape) for part, shape in zip(statements, shapes, strict=True) if part is not None]
-            line = Line([p for p, _ in kept], node.section, [s for _, s in kept], None, node, _may_alias(node))
-            if kept:
-                self.lines.append(line)
+        line = Line([], node.section, [], None, node, _may_alias(node))
+        for part, shape in zip(statements, _shapes(node, reading), strict=True):
+            if part is not None:
+                line.statements.append(part)
+                line.shapes.append(shape)
+        if line.statements:
+            self.lines.append(line)
         for i in reversed(needed):  # probabilities before the loss that is made of them
             out, tree = node.outputs[i], results[i]
             known = self.formulas.get(ast.dump(tree)) if not _may_alias(node) else None
-            if isinstance(tree, ast.Name) and tree.id in renamed.values() and out not in self.roots:
+            if isinstance(tree, ast.Name) and tree.id in renamed.values():
                 self.trees[out] = marked(tree, shape=out.shape, dtype=out.dtype)
-                if statements and tree.id == self.names.found(out):
+                if tree.id == self.names.found(out):
                     line.value = out
-            elif known is not None and out not in self.roots:
+            elif known is not None:
                 self.trees[out] = marked(name(known), shape=out.shape, dtype=out.dtype)
             elif self._is_inside(node, out, tree):
                 self.trees[out] = marked(tree, shape=out.shape, dtype=out.dtype, value_of=out)

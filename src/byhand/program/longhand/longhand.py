@@ -32,7 +32,7 @@ from byhand.program.ir import (
 )
 from byhand.program.longhand import page
 from byhand.program.longhand.effects import counted, with_writes
-from byhand.program.longhand.expression import names_in, text
+from byhand.program.longhand.expression import names_in, substituted, text
 from byhand.program.longhand.layers import MOMENTS
 from byhand.program.longhand.line import Listing
 from byhand.program.longhand.listing import Builder
@@ -50,12 +50,12 @@ def listed(program: Program) -> Listing:
     names, known, listing = builder.names, builder.program, builder.listing
     lines = reordered(lines, known)
     lines = as_in_books(lines, {names[new] for _, new in known.writes if new in names}, names)
-    lines, final = with_writes(known, lines, names, builder.trees)
+    lines, saved, merged = with_writes(known, lines, names, builder.trees)
     lines = numbers_once(known, lines, names)
     counted(lines)
     listing.lines = short_enough(in_loops(known, lines, names), names)
     returned = [x for x in (*known.outputs, *[new for _, new in known.number_writes]) if isinstance(x, Value)]
-    listing.returns = [final[x] if x in final else text(builder.trees[x]) for x in returned]
+    listing.returns = [saved.get(x) or text(substituted(builder.trees[x], {}, merged)) for x in returned]
     counted_anew(listing, names)
     read = {name for part in listing.lines for name in part.reads}
     read.update(*[names_in(ast.parse(formula)) for formula in listing.returns])

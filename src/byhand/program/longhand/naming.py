@@ -10,7 +10,7 @@ import itertools
 import keyword
 from typing import Any
 
-from byhand.program.ir import BACKWARD, DRAW, FORWARD, NUMBER, UPDATE, Node, Program, Value, identifier
+from byhand.program.ir import ARGUMENT, BACKWARD, DRAW, FORWARD, NUMBER, UPDATE, Node, Program, Value, identifier
 from byhand.program.longhand.layers import kind_of, state_names
 
 RESERVED = {"np", "rng", "n", "math", "self", *keyword.kwlist, *dir(builtins)}
@@ -34,7 +34,7 @@ class Names:
         self._stems = {out: _stem(node, out) for node in program.nodes for out in node.outputs}
         states = state_names(program)
         for value in program.given:
-            wish = states.get(value) or identifier(value.name) or {NUMBER: "c"}.get(value.origin, "constant")
+            wish = states.get(value) or identifier(value.name) or {NUMBER: "c", ARGUMENT: "x"}.get(value.origin, "constant")
             self._names[value] = self.unlike(wish)
         _Course(program, self).name()
 
@@ -46,7 +46,7 @@ class Names:
         self.taken.add(name)
         return name
 
-    def _number(self, stem: str) -> str:
+    def count(self, stem: str) -> str:
         """A new name: the stem with the next free number."""
         name = next(name for i in itertools.count(1) if (name := f"{stem}{i}") not in self.taken)
         self.taken.add(name)
@@ -62,7 +62,7 @@ class Names:
         if value not in self._names:
             wish = self.wishes.get(value)
             stem = self._stems.get(value, "h")
-            self._names[value] = self._number(stem) if not wish and len(stem) == 1 else self.unlike(wish or stem)
+            self._names[value] = self.count(stem) if not wish and len(stem) == 1 else self.unlike(wish or stem)
         return self._names[value]
 
     def found(self, value: Value) -> str | None:

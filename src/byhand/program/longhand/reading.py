@@ -85,11 +85,19 @@ def _parameters(node: Node) -> list[str]:
 
 def _known(node: Node, parameters: list[str]) -> dict[str, Any]:
     """Operands as what is known of them, and the attributes."""
-    operands = [StandIn(p, x) if isinstance(x, Value) else x for p, x in zip(parameters, node.inputs, strict=True)]
+    operands = [_stand_in(p, x) for p, x in zip(parameters, node.inputs, strict=True)]
     known = {**dict(zip(parameters, operands, strict=True)), **node.attrs}
     if node.op.variadic:
         known[node.op.operands[-1]] = tuple(operands[len(node.op.operands) - 1 :])
     return known
+
+
+def _stand_in(parameter: str, x: Any) -> Any:
+    if isinstance(x, np.generic):
+        return StandIn(parameter, Value((), x.dtype))
+    if isinstance(x, int | float):
+        return StandIn(parameter, Value((), None))
+    return StandIn(parameter, x) if isinstance(x, Value) else x
 
 
 # what is left when all is settled that can be
@@ -165,7 +173,7 @@ def _formula(node: Node, parameters: list[str], body: list[ast.stmt]) -> Reading
     if len(results) != len(node.outputs):
         return None
     around = Surroundings()
-    around.add(node.op.kernel, [ast.Expr(tree) for tree in results])
+    around.add(node.op.kernel, [ast.Expr(tree) for tree in results], parameters)
     return Reading(parameters, [], list(results), around)
 
 
@@ -234,7 +242,7 @@ def _lines(node: Node, parameters: list[str], body: list[ast.stmt]) -> Reading:
     if len(results) != len(node.outputs) or any(w.id in parameters for w in writes):
         raise _NoFormulaError
     around = Surroundings()
-    around.add(node.op.kernel, body)
+    around.add(node.op.kernel, body, parameters)
     return Reading(parameters, steps, list(results), around)
 
 

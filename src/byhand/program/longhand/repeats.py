@@ -6,6 +6,7 @@ Called by `longhand`, last of all.
 from __future__ import annotations
 
 import ast
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 
@@ -78,8 +79,10 @@ def counted_anew(listing: Listing, names: Names) -> None:
                 if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) and node.id in names.numbered:
                     order.setdefault(names.numbered[node.id], []).append(node.id)
     renamed: dict[str, str] = {}
-    for old in map(dict.fromkeys, order.values()):
-        renamed |= dict(zip(old, sorted(old, key=lambda name: (len(name), name)), strict=True))
+    taken = names.taken - set(names.numbered)
+    for stem, old in order.items():
+        free = (name for i in itertools.count(1) if (name := f"{stem}{i}") not in taken)
+        renamed |= dict(zip(dict.fromkeys(old), free, strict=False))
     for line in _flat(listing):
         line.statements = [substituted(part, {}, renamed) for part in line.statements]
     listing.returns = [renamed.get(x, x) for x in listing.returns]
@@ -189,7 +192,7 @@ def _generic(
     counts = Counter(_stem(title) for title in temporaries)
     for i, title in enumerate(dict.fromkeys(temporaries)):
         alone = title not in names.numbered and counts[_stem(title)] == 1
-        found[title] = _stem(title) if alone else _letter(f"u{i + 1}", letters, names)
+        found[title] = _stem(title) if alone else letters.setdefault(f"u{i + 1}", letters.get(f"u{i + 1}") or names.count("u"))
     return found
 
 

@@ -10,7 +10,7 @@ import builtins
 import functools
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -88,10 +88,15 @@ class Surroundings:
         self.constants: dict[str, str] = {}
         self.modules: set[str] = set()
 
-    def add(self, function: Callable[..., Any], body: list[ast.stmt] | None = None) -> None:
-        """All that the function names and does not define itself. Raises UnreadableError for what has no text."""
+    def add(
+        self, function: Callable[..., Any], body: list[ast.stmt] | None = None, own: Sequence[str] = ()
+    ) -> None:
+        """All that the function names and does not define itself; `own` are further names that it may use.
+
+        Raises UnreadableError for what has no text.
+        """
         outside = function.__globals__  # type: ignore[attr-defined]
-        for name in sorted(_free_names(definition(function), body)):
+        for name in sorted(_free_names(definition(function), body) - set(own)):
             if name not in outside:
                 if hasattr(builtins, name):
                     continue

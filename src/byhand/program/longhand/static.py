@@ -96,7 +96,7 @@ class Settling(ast.NodeTransformer):
         return bool(value) if found and isinstance(value, bool | np.bool_ | int | str | tuple) else None
 
     def visit(self, node: ast.AST) -> Any:
-        if isinstance(node, ast.expr) and not isinstance(node, ast.Constant):
+        if isinstance(node, ast.expr) and not isinstance(node, ast.Constant | ast.Starred | ast.Slice):
             if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
                 return self._subscript(node) if isinstance(node, ast.Subscript) else self.generic_visit(node)
             if isinstance(node, ast.IfExp) and (truth := self.truth(node.test)) is not None:

@@ -18,7 +18,8 @@ from byhand.program.longhand.tidy import tidied
 PATTERNS: tuple[tuple[str, Sequence[str]], ...] = (
     # weight decay as a factor saves a temporary; the courses add the gradient of the penalty
     ("(1 - lr * decay) * w - lr * g", ("w - lr * (g + decay * w)",)),
-    ("(1 - lr * decay) * w + -lr * g", ("w - lr * (g + decay * w)",)),
+    # Nesterov's momentum
+    ("w - lr * g - lr * mu * v", ("w - lr * (g + mu * v)",)),
     # a running mean as a step towards the new value: one pass less
     ("m + (1 - b) * (g - m)", ("b * m + (1 - b) * g",)),
     # Adam with its corrections moved into the rate and into eps, as the end of section 2 of the paper has it

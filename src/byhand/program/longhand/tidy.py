@@ -21,7 +21,7 @@ OPERATORS: dict[str, type[ast.operator]] = {
 }  # fmt: skip
 SIGNS: dict[str, type[ast.unaryop]] = {"negative": ast.USub, "invert": ast.Invert}
 FOLDS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
-REDUCTIONS = {"sum", "prod", "max", "min", "mean", "any", "all"}
+REDUCTIONS = {"sum", "prod", "max", "min", "mean", "any", "all", "argmax", "argmin"}
 
 
 def tidied(tree: Any) -> Any:
@@ -57,6 +57,8 @@ class _Tidy(ast.NodeTransformer):
                 return _transposed(node, x, [a.value for a in axes if isinstance(a, ast.Constant)])
             case ast.Call(func=ast.Attribute(attr="copy")):
                 node.args, node.keywords = [], []
+            case ast.Call(func=ast.Attribute(attr="at"), args=[x, ast.Tuple(elts=[index]), *rest]):
+                node.args = [x, index, *rest]
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
@@ -125,10 +127,12 @@ def _reduction(node: ast.Call) -> Tree:
         del keywords["keepdims"]
     rank = _rank(node.func.value) if isinstance(node.func, ast.Attribute) else None
     axis = keywords.get("axis")
-    axes = [axis] if isinstance(axis, ast.Constant) else axis.elts if isinstance(axis, ast.Tuple) else None
-    if axes is not None and len(axes) == rank and not (rank == 0 and "keepdims" in keywords):
+    if isinstance(axis, ast.Constant) and axis.value is None:
         del keywords["axis"]
-    elif axes is not None and len(axes) == 1:
+    axes = [axis] if isinstance(axis, ast.Constant) else axis.elts if isinstance(axis, ast.Tuple) else None
+    if axes is not None and "axis" in keywords and len(axes) == rank and not (rank == 0 and "keepdims" in keywords):
+        del keywords["axis"]
+    elif axes is not None and "axis" in keywords and len(axes) == 1:
         keywords["axis"] = axes[0]
     node.keywords = [ast.keyword(key, value) for key, value in keywords.items()]
     return node
@@ -152,6 +156,8 @@ def _product(node: ast.BinOp) -> Tree:
         left, right = negated(left) or ast.UnaryOp(ast.USub(), left), right.operand
     if same(left, right) and (_is_float(left) or is_number(left)):
         return ast.BinOp(left, ast.Pow(), ast.Constant(2))
+    if is_number(left) and isinstance(right, ast.BinOp) and isinstance(right.op, ast.Div) and not is_number(right):
+        return ast.BinOp(_product(ast.BinOp(left, ast.Mult(), right.left)), ast.Div(), right.right)
     if _is_float(left) and isinstance(right, ast.BinOp) and isinstance(right.op, ast.Mult) and not is_number(right.left):
         return ast.BinOp(ast.BinOp(left, ast.Mult(), right.left), ast.Mult(), right.right)
     return ast.BinOp(left, ast.Mult(), right)

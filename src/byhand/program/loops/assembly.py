@@ -41,6 +41,7 @@ class Kernel:
 class Assembly:
     """The module as text, and what there is to do around it.
 
+    split   whether each item gets a kernel of its own, so that it can be timed
     table   the roots whose addresses the table holds, in order
     steps   kernels, and nodes that Python computes, in order
     checks  the checks in the kernels; a kernel returns the number of one that failed, counted from 1, or 0
@@ -49,6 +50,7 @@ class Assembly:
     program: Program
     settlement: Settlement
     blas: Blas | None
+    split: bool = False
     table: list[Value] = field(default_factory=list)
     steps: list[Kernel | Node] = field(default_factory=list)
     checks: list[Node] = field(default_factory=list)
@@ -101,7 +103,7 @@ class Assembly:
             self.steps.append(node)
 
     def _kernel(self) -> Kernel:
-        if not self.steps or not isinstance(self.steps[-1], Kernel):
+        if not self.steps or not isinstance(self.steps[-1], Kernel) or (self.split and self.steps[-1].lines):
             count = sum(isinstance(step, Kernel) for step in self.steps)
             self.steps.append(Kernel(f"kernel_{count + 1}"))
         return self.steps[-1]  # type: ignore[return-value]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,7 +23,8 @@ from byhand.program.loops.rewriting import rewritten
 from byhand.program.loops.sources import sources
 from byhand.program.loops.storage import Storage
 from byhand.program.packing import ALIGNMENT
-from byhand.program.primitives import FOLD, MAP, NUMERIC
+from byhand.program.primitives import FOLD, MAP, NUMERIC, PRODUCT
+from byhand.program.profile import instrumented, medians
 from byhand.program.schedule import schedule
 
 NUMBERS = {"add": "+", "sub": "-", "mul": "*", "true_divide": "/", "pow": "**"}
@@ -60,6 +61,22 @@ class Loops:
         """The function of arguments and numbers; it writes the states in place, and returns outputs and numbers."""
         return self._driver.bound(states)
 
+    def profile(self, states: Sequence[Array], inputs: Sequence[Any], rounds: int) -> list[tuple[str, float, bool]]:
+        """The nests, products and calls, each with its median seconds in so many runs and whether it is a product."""
+        assembly = Assembly(self.program, self.settlement, numpys_blas(), split=True)
+        driver = _Driver(assembly)
+        watched = [step for step in assembly.steps]
+        spent = [0.0] * len(watched)
+        run = driver.bound(states, spent)
+        seconds = medians(run, spent, inputs, rounds)
+        found = []
+        for step, t in zip(watched, seconds, strict=True):
+            if isinstance(step, Kernel):
+                found.append((step.lines[0], t, step.lines[0].startswith("#")))
+            else:
+                found.append((line(step, assembly.names), t, step.op.kind == PRODUCT))
+        return found
+
 
 class _Driver:
     """The Python function around the kernels."""
@@ -86,11 +103,12 @@ class _Driver:
                 self.calls.append((f"call_{len(self.calls) + 1}", step))
                 arguments = ", ".join(names[x] for x in self._given_to(step))
                 lines.append(f"    {self.calls[-1][0]}({arguments})  # {line(step, names)}")
-        for k, _ in enumerate(self.assembly.settlement.copies):
-            lines.append(f"    copy_{k + 1}()")
         results = [self._result(i, x) for i, x in enumerate(program.outputs)]
         results += [names[new] for _, new in program.number_writes]
-        lines.append(f"    return ({', '.join(results)}{',' if len(results) == 1 else ''})")
+        returned = f"({', '.join(results)}{',' if len(results) == 1 else ''})"
+        copies = [f"    copy_{k + 1}()" for k, _ in enumerate(self.assembly.settlement.copies)]
+        # a state may be returned as it was
+        lines += [f"    results = {returned}", *copies, "    return results"] if copies else [f"    return {returned}"]
         return "\n".join(lines) + "\n"
 
     def _checks(self, kernel: Kernel) -> bool:
@@ -116,7 +134,7 @@ class _Driver:
 
     # Binding.
 
-    def bound(self, states: Sequence[Array]) -> Callable[..., tuple[Any, ...]]:
+    def bound(self, states: Sequence[Array], spent: list[float] | None = None) -> Callable[..., tuple[Any, ...]]:
         compiled = functions(self.assembly.source, self.assembly.kernels, self.assembly.blas)
         arrays = self._arrays(states)
         table = np.array([_address(arrays[root]) for root in self.assembly.table], np.int64)
@@ -129,7 +147,11 @@ class _Driver:
         for i, x in enumerate(self.program.outputs):
             names[f"output_{i + 1}"] = self._output(x, arrays)
         # names as locals of an outer function: each is found 10 ns faster than as a global
-        inner = "\n".join("    " + text for text in self.text.splitlines())
+        lines = self.text.splitlines()
+        if spent is not None:
+            names |= {"clock": time.perf_counter, "spent": spent}
+            lines = instrumented(lines, [text.startswith(("    kernel_", "    failed = kernel_", "    call_")) for text in lines])
+        inner = "\n".join("    " + text for text in lines)
         exec(f"def bind({', '.join(names)}):\n{inner}\n    return run", scope := {})
         run: Callable[..., tuple[Any, ...]] = scope["bind"](**names)
         run.memory = table, arrays  # type: ignore[attr-defined]  # kernels know addresses only: this keeps them valid
@@ -140,7 +162,8 @@ class _Driver:
         storage = self.storage
         arrays: dict[Value, Array] = dict(zip(self.program.states, states, strict=True))
         for value in self.program.constants:
-            arrays[value] = np.array(value.data, value.dtype, copy=None)
+            arrays[value] = interpreter.empty(value)
+            arrays[value][...] = value.data
         arena = _aligned(storage.nbytes)
         for root, piece in storage.pieces.items():
             dtype: Any = root.dtype
@@ -207,4 +230,4 @@ def _aligned(count: int) -> Array:
     return whole[start : start + count]
 
 
-__all__ = ["CHECK", "DRAW", "Loops", "math"]
+__all__ = ["CHECK", "DRAW", "Loops"]

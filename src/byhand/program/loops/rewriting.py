@@ -17,6 +17,7 @@ from byhand.program.passes.dead_code import dead_code
 from byhand.program.primitives import (
     ADD_AT,
     ASSIGN,
+    CAST,
     INDEX,
     MATMUL,
     RESHAPE,
@@ -33,6 +34,9 @@ registers. (400, 2) · (2, 4) takes 1.3 µs as a call of BLAS and 0.2 as part of
 LIGHT = 1 << 15
 """Multiplications of a product that is a loop; beyond that BLAS, which uses two threads, is faster."""
 
+LONG = 1 << 20
+"""The same where one of the sizes is 1: a matrix times a vector reads each value once, which loops do as fast."""
+
 MANY_CLASSES = 1 << 12
 """Comparing with each class costs a comparison a value in a loop that runs over them anyway."""
 
@@ -47,7 +51,9 @@ def rewritten(program: Program) -> Program:
         rules.rewrite(node)
     changed = program.replaced(rules.nodes, rules.renamed)
     changed.constants = [*program.constants, *rules.constants]
-    return dead_code(changed)
+    return dataclasses.replace(
+        dead_code(changed), arguments=program.arguments, numbers=program.numbers, states=program.states
+    )
 
 
 class _Rules:
@@ -84,24 +90,40 @@ class _Rules:
         return out
 
     def _product(self, node: Node) -> Value | None:
-        x, y = node.inputs
-        if not (isinstance(x, Value) and isinstance(y, Value)) or not (x.dtype == y.dtype == node.out.dtype):
+        x, y, dtype = *node.inputs, node.out.dtype
+        if not (isinstance(x, Value) and isinstance(y, Value)) or dtype not in FLOATS or not x.size or not y.size:
             return None
-        if x.dtype not in FLOATS or max(len(x.shape), len(y.shape)) > 2 or not x.size or not y.size:
-            return None
+        x, y = (self._cast(node, operand) for operand in (x, y))
+        if max(len(x.shape), len(y.shape)) > 2:
+            return self._call(node, x, y)
         shape = node.out.shape
-        for ones, other, axis in ((x, y, 0), (y, x, len(x.shape) - 1)):
-            if _all_ones(ones) and len(other.shape) == 2:
-                return self.emit(node, SUM, (other,), shape, x.dtype, axis=(axis,), keepdims=False)
+        for ones, other, axis, of_ones in ((x, y, 0, 0), (y, x, len(x.shape) - 1, -1)):
+            if _all_ones(ones) and len(other.shape) == 2 and (len(ones.shape) == 1 or ones.shape[of_ones] == 1):
+                keepdims = len(ones.shape) == 2
+                return self.emit(node, SUM, (other,), shape, dtype, axis=(axis,), keepdims=keepdims)
         if len(x.shape) == len(y.shape) == 2 and not _small(x.shape[0], x.shape[1], y.shape[1]):
-            return None
+            return self._call(node, x, y)
         k = x.shape[-1]
+        if len(x.shape) == len(y.shape) == 2 and k == 1:
+            return self.emit(node, MULTIPLY, (x, y), shape, dtype)
         if len(y.shape) == 2:
-            y = self.emit(node, TRANSPOSE, (y,), y.shape[::-1], y.dtype, axes=(1, 0))
+            y = self.emit(node, TRANSPOSE, (y,), y.shape[::-1], dtype, axes=(1, 0))
             if len(x.shape) == 2:
-                x = self.emit(node, RESHAPE, (x,), (x.shape[0], 1, k), x.dtype, shape=(x.shape[0], 1, k))
-        terms = self.emit(node, MULTIPLY, (x, y), (*shape, k), x.dtype)
-        return self.emit(node, SUM, (terms,), shape, x.dtype, axis=(len(shape),), keepdims=False)
+                x = self.emit(node, RESHAPE, (x,), (x.shape[0], 1, k), dtype, shape=(x.shape[0], 1, k))
+        terms = self.emit(node, MULTIPLY, (x, y), (*shape, k), dtype)
+        return self.emit(node, SUM, (terms,), shape, dtype, axis=(len(shape),), keepdims=False)
+
+    def _cast(self, node: Node, x: Value) -> Value:
+        """An operand in the dtype of the product, in which BLAS wants both."""
+        return x if x.dtype == node.out.dtype else self.emit(node, CAST, (x,), x.shape, node.out.dtype)
+
+    def _call(self, node: Node, x: Value, y: Value) -> Value | None:
+        """A product that is for BLAS."""
+        if (x, y) == node.inputs:
+            return None
+        out = Value(node.out.shape, node.out.dtype, node.out.order, name=node.out.name)
+        self.nodes.append(dataclasses.replace(node, inputs=(x, y), outputs=(out,)))
+        return out
 
     def _picked(self, node: Node) -> Value | None:
         """x[label, 0…n−1] = Σ over classes of (x where class = label, else 0)"""
@@ -176,8 +198,9 @@ def _counts_up(x: Value) -> bool:
 
 
 def _all_ones(x: Value) -> bool:
-    return x.origin == CONSTANT and len(x.shape) == 1 and bool(np.all(x.data == 1))
+    return x.origin == CONSTANT and bool(np.all(x.data == 1))
 
 
 def _small(m: int, k: int, n: int) -> bool:
-    return sorted((m, k, n))[1] <= NARROW and m * k * n <= LIGHT
+    sizes = sorted((m, k, n))
+    return m * k * n <= (LONG if sizes[0] == 1 else LIGHT if sizes[1] <= NARROW else 0)

@@ -117,10 +117,7 @@ class Storage:
 
 
 def given_strides(value: Value) -> Strides:
-    """The strides of an argument, a state or a constant, in numbers."""
-    data = value.data if value.origin == CONSTANT and isinstance(value.data, np.ndarray) else None
-    if data is not None and data.dtype == value.dtype and all(step % data.itemsize == 0 for step in data.strides):
-        return tuple(0 if n == 1 else s // data.itemsize for n, s in zip(data.shape, data.strides, strict=True))
+    """The strides of an argument, a state or a constant, in numbers; those of constants are copied if they have gaps."""
     return dense(value.shape, value.order, 1)
 
 

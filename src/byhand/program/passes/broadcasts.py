@@ -50,7 +50,7 @@ def _narrowed(node: Node, sweep: Sweep) -> Any:
 def _source(x: Value, sweep: Sweep) -> Value:
     """What x is expanded from."""
     maker = sweep.makers.get(x)
-    while maker is not None and maker.inputs and is_array(maker.inputs[0]) and (meaning(maker) == EXPAND or _leads(maker)):
+    while maker is not None and (meaning(maker) == EXPAND or _leads(maker)) and is_array(maker.inputs[0]):
         x = maker.inputs[0]
         maker = sweep.makers.get(x)
     return x
@@ -58,7 +58,7 @@ def _source(x: Value, sweep: Sweep) -> Value:
 
 def _leads(maker: Node) -> bool:
     """Whether it is a reshape that puts axes of size 1 in front."""
-    if meaning(maker) != RESHAPE_TO:
+    if meaning(maker) != RESHAPE_TO or not is_array(maker.inputs[0]):
         return False
     before, after = maker.inputs[0].shape, maker.out.shape
     lead = len(after) - len(before)

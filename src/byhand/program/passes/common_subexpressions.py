@@ -33,7 +33,7 @@ def common_subexpressions(program: Program) -> Program:
         first = found.setdefault(_key(node), node)
         return None if first is node else list(first.outputs)
 
-    return Sweep(program).over(rule)
+    return sweep.over(rule)
 
 
 def _key(node: Node) -> Any:

@@ -11,7 +11,7 @@ from byhand.program.interpreter import empty, evaluate
 from byhand.program.ir import CONSTANT, Node, Program, Value, order_of
 from byhand.program.passes.likeness import only_broadcast
 from byhand.program.passes.scalars import LARGEST, only
-from byhand.program.passes.sweep import RESULT, Sweep
+from byhand.program.passes.sweep import Sweep
 from byhand.program.passes.vocabulary import EXPAND, instead, meaning, spoken
 
 
@@ -22,6 +22,7 @@ def constants(program: Program) -> Program:
     becomes that one value, expanded, where only elementwise ops read it: `broadcasts` and `algebra` see through that.
     """
     expanded: dict[Value, Array] = {}  # nodes that stay, whose values are known nevertheless
+    written = {new for _, new in program.number_writes}  # no literals: what a number becomes is a value
 
     def rule(node: Node, sweep: Sweep) -> Any:
         if node.op.kind == "effect":
@@ -43,7 +44,7 @@ def constants(program: Program) -> Program:
             expanded[node.out] = results[0]
             return None
         if node.outputs[0].dtype is None:
-            return None if RESULT in sweep.readers(node.out) else results
+            return None if node.out in written else results
         scalar = only(results[0]) if results[0].size > 1 and only_broadcast(node.out, sweep) else None
         if scalar is not None:
             one = _constant(np.asarray(scalar), Value((), scalar.dtype), sweep)

@@ -7,12 +7,22 @@ from typing import Any
 
 from byhand.core.op import ELEMENTWISE, OPS
 from byhand.program.ir import Node, Value
-from byhand.program.primitives import ARITHMETIC, BROADCAST, CAST, MAP, NUMERIC, RESHAPE, TRANSPOSE, Primitive
+from byhand.program.primitives import (
+    ARITHMETIC,
+    BROADCAST,
+    CAST,
+    MAP,
+    NUMERIC,
+    RESHAPE,
+    TRANSPOSE,
+    Primitive,
+    elementwise,
+)
 
 # Meanings, by the names of the ops.
 ADD, SUB, MUL, DIV, NEG = "add", "sub", "mul", "true_divide", "neg"
 CLONE, CAST_TO, WHERE = "clone", "cast", "where"
-PERMUTE, RESHAPE_TO, EXPAND, MATMUL = "permute", "reshape", "expand", "matmul"
+PERMUTE, RESHAPE_TO, EXPAND = "permute", "reshape", "expand"
 
 OF_PRIMITIVES = {
     "subtract": SUB, "multiply": MUL, "divide": DIV, "negative": NEG, "copy": CLONE, "transpose": PERMUTE,
@@ -35,7 +45,7 @@ def spoken(what: str, node: Node) -> Any:
         return OPS[what]
     if node.op.kind == NUMERIC:
         return ARITHMETIC[what]
-    return VIEWS.get(what) or Primitive(ARITHMETIC[what].ufunc.__name__, MAP, ARITHMETIC[what].ufunc)
+    return VIEWS.get(what) or elementwise(ARITHMETIC[what].ufunc)
 
 
 def instead(node: Node, op: Any, inputs: Sequence[Any], attrs: dict[str, Any] | None = None) -> Node:

