@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from byhand.core.capture import values
 from byhand.ops import index, inplace, linalg, loss, normalization, reduce, scan, shape, sort, triangle, views
 from byhand.ops.index import SLOT
 from laws.sample import (
@@ -145,7 +146,7 @@ MOVES = [
 
 def statistics_first(x: Any, weight: Any, bias: Any, axes: Any, eps: float) -> Any:
     """The normalisation of x by its own statistics, as the layers call it."""
-    center, _, rate = normalization.statistics(getattr(x, "array", x), axes, eps)
+    center, _, rate = normalization.statistics(values(x), axes, eps)
     return normalization.normalized(x, weight, bias, center, rate, axes=axes, eps=eps)
 
 
@@ -155,7 +156,7 @@ def standardized(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, axes: Any,
 
 def slope_first(y: Any, x: Any, weight: Any, axes: Any, eps: float) -> Any:
     """The same for its derivative."""
-    center, _, rate = normalization.statistics(getattr(x, "array", x), axes, eps)
+    center, _, rate = normalization.statistics(values(x), axes, eps)
     return normalization.normalized_slope(y, x, weight, center, rate, axes=axes, eps=eps)
 
 

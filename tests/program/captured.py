@@ -62,13 +62,13 @@ Made = tuple[Callable[..., Any], Any]
 
 def count_captures(compiled: Any) -> list[Any]:
     """A list that grows by one for each call that is captured."""
-    captures, first = [], compiled._first
+    captures, first = [], compiled._captured
 
     def counted(*args: Any) -> Any:
         captures.append(args)
         return first(*args)
 
-    compiled._first = counted
+    compiled._captured = counted
     return captures
 
 

@@ -12,7 +12,6 @@ import pytest
 
 import byhand
 from byhand import nn, optim
-from byhand.core.errors import CaptureError
 from byhand.nn import functional as F
 from program.captured import agree, contents, count_captures, same
 
@@ -59,7 +58,8 @@ def test_nested_arguments_and_results() -> None:
         options = {"scale": i + 0.5, "last": xs[5]}
         eager, written = step(*given, **options), compiled(*given, **options)
         same(eager, written)
-        assert type(written) is Pair and list(written.y) == ["list", "tuple"] and written.y["list"][1:] == eager.y["list"][1:]
+        assert type(written) is Pair and list(written.y) == ["list", "tuple"]
+        assert written.y["list"][1:] == eager.y["list"][1:]
         assert written.y["tuple"][0] is xs[1]  # what was given is given back
     assert len(captures) == 1
 
@@ -112,7 +112,7 @@ def test_an_argument_that_asks_for_a_gradient() -> None:
     np.testing.assert_allclose(x.grad.array, 2 * first.array, rtol=1e-6)
     attack(x, given[0][1])
     np.testing.assert_allclose(x.grad.array, 3 * first.array, rtol=1e-6)
-    assert len(attack.entries[None]) == 4 - 1 - 0 or len(attack.entries[None]) <= 4
+    assert "2 programs" in repr(attack)
 
 
 def test_an_argument_that_is_changed_in_place() -> None:
@@ -248,10 +248,10 @@ def test_changing_between_eager_and_compiled_at_any_step() -> None:
 
 
 def test_a_compiled_function_within_another() -> None:
-    def make() -> Any:
+    def make(inner_too: bool = True) -> Any:
         model = network()
         optimizer = optim.Adam(model.parameters())
-        inner = byhand.compile(lambda x: model(x).log_softmax(1))
+        inner = byhand.compile(lambda x: model(x).log_softmax(1)) if inner_too else lambda x: model(x).log_softmax(1)
 
         def step(x: Any, y: Any) -> Any:
             optimizer.zero_grad()
@@ -260,26 +260,23 @@ def test_a_compiled_function_within_another() -> None:
             optimizer.step()
             return loss
 
-        return step, (model, optimizer)
+        return step, model
 
     byhand.manual_seed(0)
-    (eager, left), (step, right) = make(), make()
-    right[0].load_state_dict(left[0].state_dict())
-    plain = trainer(*left)
+    (eager, left), (step, right) = make(inner_too=False), make()
+    right.load_state_dict(left.state_dict())
     compiled = byhand.compile(step, keep_grads=True)
-    names = []
-    for _ in range(3):
+    for i in range(4):
+        if i == 3:  # the mode of a model that only the inner function names
+            left.eval()
+            right.eval()
         given = batch()
         byhand.manual_seed(1)
-        expected = plain(*given)
+        expected = eager(*given)
         byhand.manual_seed(1)
         same(expected, compiled(*given))
-        names = [value.name for value in compiled.program.states]
-    same(left[0], right[0])
-    assert "0.weight" in names
-    right[0].eval()
-    left[0].eval()
-    same(plain(*given), compiled(*given))  # the mode of a model that only the inner function names
+    same(left, right)
+    assert "0.weight" in [value.name for value in compiled.program.states]
 
 
 def test_methods_and_what_objects_hold() -> None:
@@ -311,7 +308,10 @@ def test_methods_and_what_objects_hold() -> None:
             t.scale = 1.0 if i < 2 else 2.0
         losses = [Trainer.step.function(trainers[0], *given), trainers[1].step(*given), bound(*given)]
         assert len({loss.item() for loss in losses}) == 1
-    same(trainers[0].parts["model"], trainers[1].parts["model"]) if False else None
+    for t in trainers:
+        t.optimizer.zero_grad()
+    same(trainers[0].parts, trainers[1].parts)
+    same(trainers[0].parts, trainers[2].parts)
     names = {value.name for value in trainers[1].step.program.states}
     assert {"weight", "bias"} <= names
 
@@ -335,13 +335,26 @@ def test_a_model_and_an_optimiser_as_arguments() -> None:
     assert len(captures) == 3
 
 
-def test_an_object_that_holds_tensors_is_no_argument() -> None:
+def test_objects_as_arguments_are_constants() -> None:
     class Batch:
-        def __init__(self) -> None:
-            self.x = byhand.ones(3)
+        def __init__(self, k: float) -> None:
+            self.x = byhand.full((3,), k)
 
-    with pytest.raises(CaptureError, match="pass its tensors"):
-        byhand.compile(lambda batch: batch.x * 2)(Batch())
+    compiled = byhand.compile(lambda batch, kind: batch.x * (2 if kind == "double" else 1))
+    captures = count_captures(compiled)
+    batches = [Batch(1.0), Batch(2.0)]
+    for _ in range(2):
+        assert [compiled(b, "double").tolist()[0] for b in batches] == [2.0, 4.0]
+        batches[0].x.mul_(1)
+    assert len(captures) == 2
+    assert compiled(batches[0], "single").tolist()[0] == 1.0
+
+
+def test_a_new_program_at_each_call_is_worth_a_warning() -> None:
+    compiled = byhand.compile(lambda x, n: x * n)
+    with pytest.warns(UserWarning, match=r"captured 16 times: .* pass floats or tensors"):
+        for n in range(20):
+            assert compiled(byhand.ones(1), n).item() == n
 
 
 MODEL = nn.Linear(4, 3)
@@ -377,16 +390,6 @@ def test_a_layer_that_is_exchanged() -> None:
 
 
 def test_freezing_makes_another_program() -> None:
-    def make() -> Any:
-        model = nn.Linear(4, 3)
-
-        def step(x: Any) -> Any:
-            model.weight.requires_grad_(COUNT[0] % 3 != 2)
-            out = model(x)
-            return out.detach()
-
-        return step, model
-
     model = nn.Linear(4, 3)
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     compiled = byhand.compile(trainer(model, optimizer), keep_grads=True)
@@ -400,9 +403,6 @@ def test_freezing_makes_another_program() -> None:
         same(plain(*given), compiled(*given))
     same(model.state_dict(), twin.state_dict())
     assert len(captures) <= 3
-
-
-COUNT = [0]
 
 
 def test_labels_that_are_ignored_from_some_batch_on() -> None:

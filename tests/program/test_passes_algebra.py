@@ -77,6 +77,12 @@ Build = Callable[[Draft, Value, Value, Value], Any]
             lambda d, x, y, s: d("mul", 0.02, d("mul", 3, x)), ["mul 3 x", "mul 0.02 v"], id="0.02(3x) is rounded twice"
         ),
         pytest.param(
+            lambda d, x, y, s: d("mul", 3e38, d("mul", 4.0, y)), ["mul 4.0 y", "mul 3e+38 v"], id="4 · 3e38 is infinite"
+        ),
+        pytest.param(
+            lambda d, x, y, s: d("mul", 1e-40, d("mul", 4.0, y)), ["mul 4.0 y", "mul 1e-40 v"], id="1e-40 has few bits"
+        ),
+        pytest.param(
             lambda d, x, y, s: d("mul", d.constant(np.full((2, 3), 0.1, F4)), x), ["mul 0.1 x"], id="full(0.1)·x"
         ),
         pytest.param(lambda d, x, y, s: d("mul", d.constant(np.ones((), F4)), x), [], id="ones·x"),

@@ -16,7 +16,7 @@ import pytest
 from byhand.train import History
 from byhand.train.storage import unpack_tensors
 
-KILLS = 20
+KILLS = 12  # in each dialect
 
 SCRIPT = """
 import sys
@@ -38,13 +38,15 @@ fit(
     model, train, (x[90:], y[90:]), optimizer=optimizer, epochs=12, metrics=[Accuracy(), MacroF1()],
     scheduler=optim.lr_scheduler.OneCycleLR(optimizer, 0.05, total_steps=12 * 12), clip_norm=1.0,
     callbacks=[BestWeights(), EarlyStopping(50)], out=sys.argv[1], resume=True, save_every_batches=1, progress=False,
+    compile=sys.argv[2],
 )
 """
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
+def start(folder: Path, dialect: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)], stdout=subprocess.PIPE, env=environment)
+    command = [sys.executable, "-c", SCRIPT, str(folder), dialect]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     return process
@@ -59,8 +61,11 @@ def outcome(folder: Path) -> tuple[str, list[dict[str, object]]]:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="SIGKILL is POSIX's")
-def test_twenty_kills_at_random_moments(tmp_path: Path) -> None:
-    with start(tmp_path / "unbroken") as process:
+@pytest.mark.parametrize("dialect", ["eager", "planned", "loops"])
+def test_kills_at_random_moments(tmp_path: Path, dialect: str) -> None:
+    if dialect == "loops":
+        pytest.importorskip("numba")
+    with start(tmp_path / "unbroken", dialect) as process:
         went = time.monotonic()
     length = time.monotonic() - went
     assert process.returncode == 0
@@ -71,7 +76,7 @@ def test_twenty_kills_at_random_moments(tmp_path: Path) -> None:
     while kills < KILLS:
         folder, broken, code = tmp_path / str(runs), 0, -signal.SIGKILL
         while code != 0:
-            with start(folder) as process:
+            with start(folder, dialect) as process:
                 if kills < KILLS:
                     time.sleep(rng.uniform(0, 0.3 * length))
                     process.send_signal(signal.SIGKILL)

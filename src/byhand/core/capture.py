@@ -20,20 +20,21 @@ if TYPE_CHECKING:
 
 
 class _Slot:
-    """Who is capturing now, and in which thread."""
+    """Who is capturing now, and in which thread; whoever wants to holds the lock."""
 
-    __slots__ = ("thread", "tracer")
+    __slots__ = ("lock", "thread", "tracer")
 
     def __init__(self) -> None:
         self.tracer: Tracer | None = None
         self.thread = 0
+        self.lock = threading.RLock()
 
 
 slot = _Slot()
 
 
 class _Structure:
-    """A number that rises when a module gets another part, or anything a hook: what a program is bound to may differ."""
+    """A number that rises when a module gets another part, or anything a hook: programs may no longer hold."""
 
     __slots__ = ("version",)
 

@@ -52,7 +52,8 @@ class _Text:
         self.lines: list[str] = []
         self.names: dict[str, Any] = {
             "MISS": MISS, "mode": mode, "wrap": wrap, "laid_out": laid_out, "touch_all": touch_all,
-            "unflatten": unflatten, "copyto": np.copyto, "UnforeseenError": UnforeseenError, "structure": structure,
+            "unflatten": unflatten, "copyto": np.copyto, "asarray": np.asarray,
+            "UnforeseenError": UnforeseenError, "structure": structure,
         }  # fmt: skip
         self.arguments: list[str] = []
 
@@ -80,6 +81,11 @@ class _Text:
                 self.require(f"type(x{i}) is {self.name(np.ndarray)}")
                 self.lines.append(f"a{i} = x{i}")
                 self._check_array(i, leaf)
+            elif isinstance(leaf, np.floating):
+                self.require(f"type(x{i}) is {self.name(type(leaf))}")
+                self.lines.append(f"a{i} = asarray(x{i})")
+            elif isinstance(leaf, np.generic):
+                self.require(f"type(x{i}) is {self.name(type(leaf))} and x{i} == {self.name(leaf)}")
             elif type(leaf) is float:
                 self.require(f"type(x{i}) is float")
             elif isinstance(leaf, int | str | bytes | None):
@@ -150,7 +156,7 @@ class _Text:
                 self.require(f"{other}{place} == {name}")
         for guard, outcome in self.entry.guards.items():
             self.require(guard if outcome else f"not ({guard})")
-        used = set(self.entry.program.numbers)
+        used = set(self.entry.executable.program.numbers)
         self.arguments += [s.number.expression for s in self.entry.sources if s.number.value in used]
 
     def run(self) -> None:

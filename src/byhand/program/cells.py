@@ -97,7 +97,6 @@ class Cells:
         if found is not None:
             return found
         known = self.known.get(id(array))
-        assert known is not None or type(array) is not TracedArray, "a traced array without a cell"
         origin, name, owner, own = known or self._unknown(array)
         if id(own) in self.cells:
             return self.cells.setdefault(id(array), self.cells[id(own)])

@@ -11,8 +11,9 @@ from byhand.program.passes import optimise
 
 
 class Executable(Protocol):
-    """A program as text that runs."""
+    """A program as text that runs: `program` is what it was made of, `source` the text."""
 
+    program: Program
     source: str
 
     def bind(self, states: Sequence[Array]) -> Callable[..., tuple[Any, ...]]:

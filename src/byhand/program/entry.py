@@ -19,7 +19,7 @@ from byhand.core.tape import mode
 from byhand.core.variable import Array, Variable
 from byhand.program.call import MISS, written_out
 from byhand.program.dialects import Executable, executable
-from byhand.program.ir import ARGUMENT, Program, Value
+from byhand.program.ir import ARGUMENT, CHECK, DRAW, Node, Program, Value
 from byhand.program.number import Number, current
 from byhand.program.outside import overlapping
 from byhand.program.passes import optimise
@@ -49,7 +49,7 @@ class Entry:
         self.dialect, self.without, self.captured = compiled.dialect, compiled.without, tracer.program
         self.program: Program = optimise(tracer.program, without=compiled.without)
         self.executable: Executable = executable(self.program, compiled.dialect, compiled.without)
-        states = self.program.states
+        states = self.executable.program.states  # those that lowering left in use
         self.states = [(tracer.owners[v], v.data) for v in states if tracer.owners[v] is not None]
         met = tracer.outside
         self.tensors = [(x, met.tracked[key]) for key, x in met.tensors.items() if key >= 0]
@@ -162,6 +162,8 @@ def _proxies(
             made.append(_proxy(tracer, leaf, name, i))
         elif isinstance(leaf, np.ndarray):
             made.append(tracer.give(_dense(leaf), name, i))
+        elif isinstance(leaf, np.floating):  # which is no Python number in NumPy's arithmetic
+            made.append(tracer.give(np.asarray(leaf), name, i))
         else:
             made.append(tracer.number(leaf, name, [], i) if type(leaf) is float else leaf)
     return made
@@ -206,6 +208,7 @@ def _plan(tracer: Tracer, result: Any, proxies: list[Any], keep_grads: bool) -> 
         if cell.value is not state:
             program.writes.append((state, cell.value))
     _refuse_overlaps(program)
+    program.nodes = _checks_first(program.nodes)
     program.number_writes = [(s.number.value, s.written.value) for s in tracer.sources if s.written is not None]
     leaves, plan.structure = flatten(result)
     plan.results = [_result_of(tracer, leaf, proxies) for leaf in leaves]
@@ -224,6 +227,25 @@ def _plan(tracer: Tracer, result: Any, proxies: list[Any], keep_grads: bool) -> 
             program.outputs.append(tracer.read(cell))
             plan.changed.append((owner, len(program.outputs) - 1))
     return plan
+
+
+def _checks_first(nodes: list[Node]) -> list[Node]:
+    """Checks, with what they need, before the first draw: when one fails, no random number is lost."""
+    if not any(node.op is DRAW for node in nodes):
+        return nodes
+    producers = {out: node for node in nodes for out in node.outputs}
+    early: set[int] = set()
+    for check in nodes:
+        needed, waiting = {id(check)}, [check]
+        while check.op is CHECK and waiting:
+            sources = [producers[x] for x in waiting.pop().values if x in producers]
+            waiting += [source for source in sources if id(source) not in needed]
+            needed |= {id(source) for source in sources}
+            if any(source.op is DRAW for source in sources):
+                needed.clear()
+                break
+        early |= needed if check.op is CHECK else set()
+    return sorted(nodes, key=lambda node: id(node) not in early)
 
 
 def _target(key: int, x: Variable) -> Any:

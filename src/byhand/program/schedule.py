@@ -29,7 +29,7 @@ def schedule(program: Program) -> Program:
     that. Effects keep their order.
     """
     program = _settled(program)
-    tails = _tails(program)
+    tails = _tails(program, layouts(program))
     return program.replaced(_Order(program, tails, _companies(program, tails)).nodes())
 
 
@@ -56,7 +56,7 @@ def _settled(program: Program) -> Program:
 # Tails.
 
 
-def _tails(program: Program) -> list[list[Node]]:
+def _tails(program: Program, lies: Layouts) -> list[list[Node]]:
     """For each group of states that are updated together, the nodes that serve their update alone.
 
     Found backwards from the writes: elementwise nodes, and one node of another kind before them, the gradient. A
@@ -77,7 +77,7 @@ def _tails(program: Program) -> list[list[Node]]:
     tails = []
     for group in _connected(inside, producers):
         tail = _latest_only(sorted(group, key=place.__getitem__), producers)
-        if _is_small(tail[0]):  # what it is made of can go before the weight is free to be updated
+        if _is_small(tail[0], lies):  # what it is made of can go before the weight is free to be updated
             tails.append([tail.pop(0)])
         if any(out in written for node in tail for out in node.outputs):
             tails.append(tail)
@@ -116,9 +116,9 @@ def _latest_only(group: list[Node], producers: dict[Value, Node]) -> list[Node]:
     return [node for node in group if node not in before or node in after]
 
 
-def _is_small(node: Node) -> bool:
+def _is_small(node: Node, lies: Layouts) -> bool:
     """Whether a gradient is small beside what it is computed from."""
-    before = [x.nbytes for x in node.values if x.origin == COMPUTED]
+    before = [lies[x].root.nbytes for x in node.values if x in lies and lies[x].root.origin == COMPUTED]
     return node.op.kind not in ELEMENTWISE and bool(before) and 2 * node.out.nbytes <= max(before)
 
 

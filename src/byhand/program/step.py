@@ -6,9 +6,11 @@ program made of it and the arrays it is bound to; before each run it makes sure 
 
 from __future__ import annotations
 
+import copy
 import functools
 import warnings
 from collections.abc import Callable, Collection
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from byhand.core.capture import slot
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 DIALECTS = ("planned", "loops", "longhand", "eager")
 MOST_PROGRAMS = 64
+MANY = 16  # captures of one function: something is wrong
 CONTAINERS = (tuple, list, dict)
 
 
@@ -47,6 +50,8 @@ class Compiled:
         self.entries: dict[Any, list[Entry]] = {}  # by the structure of the arguments, the latest first
         self.latest: Entry | None = None
         self._gave_up = False
+        self._attribute = ""
+        self._captures = 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if (
@@ -71,16 +76,31 @@ class Compiled:
         return self._first(structure, leaves, args, kwargs)
 
     def _first(self, structure: Any, leaves: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The first call of its kind: for real, and recorded."""
+        """The first call of its kind: for real, and recorded; one thread at a time."""
+        with slot.lock:
+            for entry in self.entries.get(structure, ()):  # another thread had borrowed the tensors, or was faster
+                result = entry.call(leaves)
+                if result is not MISS:
+                    return result
+            return self._captured(structure, leaves, args, kwargs)
+
+    def _captured(self, structure: Any, leaves: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         from byhand.program.entry import capture  # the compiler itself is imported when it is first needed
 
+        self._captures += 1
+        if self._captures == MANY:
+            warnings.warn(
+                f"{_named(self.function)} was captured {MANY} times: arguments, attributes or globals that change (whole "
+                "numbers, strings, objects) make a new program each time; pass floats or tensors",
+                stacklevel=4,
+            )
         self.surroundings = Surroundings(self.function, leaves)
         try:
             entry, result = capture(self, args, kwargs)
         except CaptureError as error:
             if self.fallback != "eager":
                 raise
-            warnings.warn(f"{_named(self.function)} runs eagerly: {error}", stacklevel=3)
+            warnings.warn(f"{_named(self.function)} runs eagerly: {error}", stacklevel=4)
             self._gave_up = True
             return self.function(*args, **kwargs)
         entries = self.entries.setdefault(structure, [])
@@ -95,10 +115,26 @@ class Compiled:
         method = self.function.__get__(instance, owner)
         bound = Compiled(method, self.dialect, self.fallback, self.keep_grads, self.without, self.replay)
         vars(instance)[self._attribute] = bound
+        bound._attribute = self._attribute
         return bound
 
     def __set_name__(self, owner: Any, name: str) -> None:
         self._attribute = name
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        made = Compiled(
+            copy.deepcopy(self.function, memo), self.dialect, self.fallback, self.keep_grads, self.without, self.replay
+        )
+        made._attribute = self._attribute
+        return made
+
+    def __reduce__(self) -> Any:
+        if isinstance(self.function, MethodType):
+            return getattr, (self.function.__self__, self._attribute)
+        if isinstance(self.function, FunctionType):
+            return self.function.__qualname__
+        options = (self.dialect, self.fallback, self.keep_grads, self.without, self.replay)
+        return Compiled, (self.function, *options)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or "function" not in self.__dict__:

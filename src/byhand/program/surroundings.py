@@ -118,12 +118,12 @@ class Surroundings:
         """What a name stands for in a namespace."""
         if _plain_number(value):
             self.numbers.append((where, key, value))
-        elif value is not None and not isinstance(value, ModuleType) and not _of_libraries(value):
+        elif _is_own(value):
             self.bindings.append((where, key, value))
         self._visit(name, value, depth - 1)
 
     def _methods(self) -> None:
-        """The methods of the objects that were found, as far as the functions seen so far name them, and attributes."""
+        """The methods and attributes of the objects that were found, as far as the functions seen so far name them."""
         objects = [
             *self._objects,
             *(m for _, root in self._roots for m in root.modules() if not _of_libraries(type(m))),
@@ -205,6 +205,14 @@ class Surroundings:
         return any(
             other is not module and any(inner is module for inner in other.modules()) for _, other in self._roots
         )
+
+
+def _is_own(value: Any) -> bool:
+    """Whether a thing that a step names is the user's: data, models, objects and functions, but none of a library."""
+    if isinstance(value, FunctionType):
+        return not _of_libraries(value)
+    known = isinstance(value, Variable | np.ndarray | list | tuple | dict) or hasattr(value, "param_groups")
+    return known or hasattr(value, "named_parameters") or not (isinstance(value, type) or _of_libraries(type(value)))
 
 
 def _hooks(found: Any) -> list[int]:

@@ -24,8 +24,10 @@ class TracedArray(np.ndarray[Any, np.dtype[Any]]):
     """A view of an array whose values only ops may read."""
 
     def __array_finalize__(self, other: Any) -> None:
-        if type(other) is TracedArray and tracer() is not None:
-            _refuse("sliced or copied by NumPy")
+        if type(other) is TracedArray:
+            if tracer() is not None:
+                _refuse("sliced or copied by NumPy")
+            self.__dict__["own"] = np.ndarray.view(self, np.ndarray)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if tracer() is not None:
@@ -54,12 +56,14 @@ class TracedArray(np.ndarray[Any, np.dtype[Any]]):
 
 def plain(x: Any) -> Any:
     """The array underneath a traced one; all else as it is."""
-    return x.base if type(x) is TracedArray else x
+    return x.__dict__["own"] if type(x) is TracedArray else x
 
 
 def traced(array: Array) -> TracedArray:
-    """A traced array over the memory of this one, which is its `base`."""
-    made: TracedArray = plain(array).view(TracedArray)
+    """A traced array over the memory of this one, which `plain` gives back."""
+    own = plain(array)
+    made: TracedArray = own.view(TracedArray)
+    made.__dict__["own"] = own
     return made
 
 

@@ -116,8 +116,10 @@ class Tracer(Cells, Numbers):
         """What stands in the place of a kernel meanwhile."""
 
         def call(*operands: Any, **attrs: Any) -> Any:
-            if self.in_kernel or slot.thread != threading.get_ident():
+            if self.in_kernel:
                 return original(*operands, **attrs)
+            if slot.thread != threading.get_ident():
+                return original(*[plain(x) for x in operands], **attrs)
             return self.apply(op, original, operands, attrs)
 
         return call

@@ -142,10 +142,11 @@ class Line:
 
 def profile(entry: Entry, rounds: int = 30) -> list[Line]:
     """The time of each line of the program, run on copies of its states with made-up arguments."""
-    arrays = [v.data.copy(order="K") for v in entry.program.states]
-    arguments = [made_up(v) for v in entry.program.arguments]
-    numbers = [s.number.current for s in entry.sources if s.number.value in set(entry.program.numbers)]
-    streams = _streams(entry.program)
+    program = entry.executable.program
+    arrays = [v.data.copy(order="K") for v in program.states]
+    arguments = [made_up(v) for v in program.arguments]
+    numbers = [s.number.current for s in entry.sources if s.number.value in set(program.numbers)]
+    streams = _streams(program)
     before = [stream.get_state() for stream in streams]
     try:
         timed = entry.executable.profile(arrays, [*arguments, *numbers], rounds)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from byhand.program.ir import ARGUMENT, CHECK, DRAW, Node, Program, Value, labels, line
-from byhand.program.loops import mathematics
+from byhand.program.loops import mathematics, moves
 from byhand.program.loops.blas import Blas
 from byhand.program.loops.expressions import BOOLEAN, CODE
 from byhand.program.loops.machine_code import INTEGER, REAL
@@ -99,8 +99,26 @@ class Assembly:
             kernel = self._kernel()
             names = [self._pointer(kernel, spot.root, spot.offset) for spot, _ in made.operands]
             kernel.lines += [f"# {line(node, self.names)}", *made.calls(names)]
+        elif moves.known(node):
+            self._move(node)
         else:
             self.steps.append(node)
+
+    def _move(self, node: Node) -> None:
+        kernel = self._kernel()
+        kernel.lines.append(f"# {line(node, self.names)}")
+        for move in moves.moves(node, self.storage):
+            name = self._defined(move.text, move.text)
+            arguments = [self._pointer(kernel, spot.root, spot.offset) for spot in move.spots]
+            kernel.lines.append(f"{name}({', '.join(arguments)})")
+
+    def _defined(self, key: str, text: str) -> str:
+        """The name of the function that has this text, but for its name."""
+        name = self._nests.get(key)
+        if name is None:
+            name = self._nests[key] = f"nest_{len(self._nests) + 1}"
+            self._texts.append(f"@nest\ndef {name}{text}")
+        return name
 
     def _kernel(self) -> Kernel:
         if not self.steps or not isinstance(self.steps[-1], Kernel) or (self.split and self.steps[-1].lines):
@@ -129,10 +147,7 @@ class Assembly:
         self.nests += 1
         key = "\n".join(_marked(nest, lambda i, _: f"a{i}"))
         types = [_kind(x) for x, _ in nest.parameters]
-        name = self._nests.get(f"{types}{key}")
-        if name is None:
-            name = self._nests[f"{types}{key}"] = f"nest_{len(self._nests) + 1}"
-            self._texts.append(self._definition(name, nest, item))
+        name = self._defined(f"{types}{key}", self._definition(nest))
         arguments = []
         for x, _ in nest.parameters:
             if isinstance(x, Value):
@@ -141,7 +156,8 @@ class Assembly:
                 arguments.append(str(x.offset) if x.root is None else self._pointer(kernel, x.root, x.offset))
         kernel.lines.append(f"{name}({', '.join(arguments)})")
 
-    def _definition(self, name: str, nest: Nest, item: Item) -> str:
+    def _definition(self, nest: Nest) -> str:
+        """A nest with names for readers."""
         taken = {*RESERVED}
         chosen: dict[int, str] = {}
 
@@ -159,7 +175,7 @@ class Assembly:
             if wish in ("i", "j", "k", "l", "n"):
                 word(number, nest.names[number])
         lines = list(_marked(nest, word))
-        return "\n".join(["@nest", f"def {name}({lines[0]}):", *lines[1:]])
+        return "\n".join([f"({lines[0]}):", *lines[1:]])
 
     def _module(self) -> str:
         kernels = [self._kernel_text(step) for step in self.steps if isinstance(step, Kernel)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from byhand.program.ir import Node, Program, Value
+from byhand.program.loops.rewriting import GATHER
 from byhand.program.loops.sources import Source
 from byhand.program.primitives import FOLD
 
@@ -53,7 +54,7 @@ class Spaces:
 
     def reading(self, node: Node, x: Value) -> Tags:
         """The loops that the axes of an operand are at this node."""
-        return self._now(_aligned(self._of_node[node], _space(node), x))
+        return self._now(_aligned(self._of_node[node], _space(node), node, x))
 
     def reading_root(self, node: Node, x: Value) -> Tags | None:
         """The same for the axes of the operand's source; None if the view is no renaming."""
@@ -75,7 +76,7 @@ class Spaces:
             source = self.sources[x]
             named, axes = (source.root, source.axes) if source.axes is not None else (x, tuple(range(len(x.shape))))
             theirs = self._known(named)
-            for tag, axis in zip(_aligned(made, space, x), axes, strict=True):
+            for tag, axis in zip(_aligned(made, space, node, x), axes, strict=True):
                 if tag is not None and axis is not None and theirs[axis] is not None:
                     self._join(tag, theirs[axis])  # type: ignore[arg-type]
         out: Tags = made
@@ -119,9 +120,11 @@ def _space(node: Node) -> tuple[int, ...]:
     return shape
 
 
-def _aligned(tags: Tags, space: tuple[int, ...], x: Value) -> Tags:
-    """The tags of an operand's axes, which stand at the end of the space; None where it has size 1."""
+def _aligned(tags: Tags, space: tuple[int, ...], node: Node, x: Value) -> Tags:
+    """The tags of an operand's axes, which stand at the end of the space; None where it has size 1, or is chosen from."""
     lead = len(space) - len(x.shape)
+    if node.op is GATHER and x is node.inputs[1]:
+        return (None, *[None if n == 1 else tags[lead + axis] for axis, n in enumerate(x.shape) if axis])
     return tuple(None if n == 1 else tags[lead + axis] for axis, n in enumerate(x.shape))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from byhand.program.ir import Node, Value
+from byhand.program.loops.rewriting import GATHER
 from byhand.program.primitives import CAST, COPY, FOLD, MAP, WHERE
 
 Dtype = np.dtype[Any]
@@ -70,7 +71,7 @@ def known(node: Node) -> bool:
         return False
     if node.op.kind == FOLD:
         return _known_fold(node)
-    if node.op in (CAST, COPY, WHERE):
+    if node.op in (CAST, COPY, WHERE, GATHER):
         return True
     kinds = operand_dtypes(node)
     if kinds is None or any(kind not in CODE for kind in kinds):
@@ -104,6 +105,8 @@ def operand_dtypes(node: Node) -> tuple[Dtype, ...] | None:
         return BOOLEAN, out, out  # type: ignore[return-value]
     if node.op in (CAST, COPY):
         return (_dtype(node.inputs[0], out),)  # type: ignore[return-value]
+    if node.op is GATHER:
+        return np.dtype(np.int64), out  # type: ignore[return-value]
     if node.op.name.startswith("logical"):
         return (BOOLEAN,) * count
     weak = float if out is not None and (out.kind == "f" or out == BOOLEAN) else int
@@ -130,6 +133,8 @@ def elementwise_text(node: Node, operands: Sequence[str]) -> str:
         return f"where({operands[0]}, {operands[1]}, {operands[2]})"
     if node.op in (CAST, COPY):
         return converted(operands[0], operand_dtypes(node)[0], out)  # type: ignore[index]
+    if node.op is GATHER:
+        return operands[1]
     kinds: Any = operand_dtypes(node)
     kind = kinds[0]
     if node.op.name == "power":

@@ -20,6 +20,7 @@ from byhand.program.loops import expressions
 from byhand.program.loops.expressions import BOOLEAN, CODE, Fold, converted, literal
 from byhand.program.loops.nesting import Loop, Path
 from byhand.program.loops.outline import Outline, rolled
+from byhand.program.loops.rewriting import GATHER
 from byhand.program.loops.storage import Storage
 from byhand.program.primitives import FOLD
 
@@ -164,7 +165,11 @@ class Writer:
             text = self._operand(node, node.inputs[0], node.out.dtype, fixed, body)
         else:
             kinds: Any = expressions.operand_dtypes(node)
-            operands = [self._operand(node, x, kind, fixed, body) for x, kind in zip(node.inputs, kinds, strict=True)]
+            if node.op is GATHER:
+                operands = self._gathered(node, fixed, body)
+            else:
+                pairs = zip(node.inputs, kinds, strict=True)
+                operands = [self._operand(node, x, kind, fixed, body) for x, kind in pairs]
             text = expressions.elementwise_text(node, operands)
         root, index = node.out, tuple(fixed[tag] for tag in self._written(node.out))
         stored = root in self.storage.strides
@@ -296,6 +301,15 @@ class Writer:
                 text = self._load(x, tags, fixed, body)
         text = converted(text, x.dtype, kind)
         return text if node.op.name in ("cast", "copy", "where") or node.op.kind == FOLD else grouped(text)
+
+    def _gathered(self, node: Node, fixed: dict[int, int], body: _Body) -> list[str]:
+        """The row number, and the element of that row."""
+        rows, x = node.inputs
+        row = self._operand(node, rows, np.dtype(np.int64), fixed, body)
+        element = self._element(x, self.spaces.reading(node, x), fixed, body)
+        step = self.storage.spot(x).strides[0]
+        place = element.replace("[", f"[{row} * {step} + " if step != 1 else f"[{row} + ", 1)
+        return [row, self._from_memory(place, x.dtype)]
 
     def _constant(self, x: Value, tags: Sequence[int | None], fixed: dict[int, int], body: _Body) -> str | None:
         """A constant that is the same everywhere, or counts along one axis."""

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from byhand.program.ir import CONSTANT, Node, Value
+from byhand.program.loops import moves
 from byhand.program.loops.nesting import Loop, Path, folded_around, nest, paths
 from byhand.program.loops.placement import Item, Placement
 from byhand.program.loops.storage import Storage
-from byhand.program.primitives import FOLD
+from byhand.program.primitives import FOLD, PRODUCT, PUT
 
 Reading = tuple[Node, Value]
 
@@ -105,7 +106,7 @@ class Settlement:
         for item in placement.items:
             if item.fused:
                 self._settle_cluster(item)
-            else:
+            elif not self._settle_in_place(item.nodes[0]):
                 for out in item.nodes[0].outputs:
                     self._settle_whole(out, item, self._wish(out) or list(out.order))
         for item in placement.items:
@@ -139,7 +140,7 @@ class Settlement:
         root_state = state in self.results or any(self.placement.root(x) is state for _, x in self.copies)
         if item is None or root_state or (new.shape, new.dtype) != (state.shape, state.dtype):
             return False
-        if not item.fused and maker.op.kind != "product":
+        if not item.fused and not (maker.op.kind == PRODUCT or moves.known(maker)):
             return False
         mine = self.number[item]
         if any(it.nodes[0].op.name == "check" for it in self.placement.items[mine + 1 :] if not it.fused):
@@ -153,11 +154,27 @@ class Settlement:
     def _at_same_places(self, node: Node, x: Value, maker: Node) -> bool:
         """Whether, in one cluster, a node reads a state only where, in the same round, the new value is written."""
         item = self.placement.at[node]
-        if not item.fused or maker.op.kind == FOLD:
+        if not item.fused:
+            return node.op.kind == PUT and x is node.inputs[0] and x not in node.inputs[1:]
+        if maker.op.kind == FOLD:
             return False
         path = self.outlines[item].path
         same = rolled(path[node]) == rolled(path[maker])
         return same and self.placement.spaces.reading_root(node, x) == self.placement.spaces.result(maker)
+
+    def _settle_in_place(self, node: Node) -> bool:
+        """Let what is put into a value nobody else needs go into its memory."""
+        if not moves.known(node) or node.out in self.storage.homes:
+            return False
+        x = node.inputs[0]
+        source = self.placement.spaces.sources[x]
+        root, used_up = source.root, self.placement.maker(x) is not None and not source.views
+        if not used_up or root in self.results or len(self.readers[root]) > 1:
+            return False
+        if self.storage.memory(root) not in self.storage.pieces:
+            return False
+        self.storage.place_in(node.out, root)
+        return True
 
     # Layouts.
 

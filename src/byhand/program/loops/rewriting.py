@@ -19,10 +19,13 @@ from byhand.program.primitives import (
     ASSIGN,
     CAST,
     INDEX,
+    MAP,
     MATMUL,
+    PUT,
     RESHAPE,
     TRANSPOSE,
     WHERE,
+    Primitive,
     elementwise,
     fold,
 )
@@ -42,6 +45,13 @@ MANY_CLASSES = 1 << 12
 
 ADD, MULTIPLY, SUM, ANY = elementwise(np.add), elementwise(np.multiply), fold(np.add), fold(np.logical_or)
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+GATHER = Primitive("gather", MAP)
+"""inputs: row numbers, with axes of size 1 for all axes of a row, and x; rows of x. What `INDEX` is at its simplest."""
+
+SCATTER = Primitive("scatter", PUT)
+"""inputs: x, y and row numbers: x with rows added. What `ADD_AT` is at its simplest."""
 
 
 def rewritten(program: Program) -> Program:
@@ -73,7 +83,9 @@ class _Rules:
         if node.op is MATMUL:
             result = self._product(node)
         elif node.op is INDEX:
-            result = self._picked(node)
+            result = self._picked(node) or self._gathered(node)
+        elif node.op is ADD_AT and (rows := self._rows(node, node.inputs[2:])) is not None:
+            result = self._planted(node) or self._scattered(node, rows)
         elif node.op in (ASSIGN, ADD_AT):
             result = self._planted(node)
         if result is None:
@@ -153,14 +165,56 @@ class _Rules:
             y = self.emit(node, ADD, (x, y), x.shape, x.dtype)
         return self.emit(node, WHERE, (hits, y, x), x.shape, x.dtype)
 
+    def _gathered(self, node: Node) -> Value | None:
+        """x[rows], the rows anywhere and any number of times"""
+        x = node.inputs[0]
+        rows = self._rows(node, node.inputs[1:])
+        if rows is None or not node.out.size:
+            return None
+        rows = self._within(node, rows, x.shape[0])
+        shape = (*rows.shape, *[1] * (len(x.shape) - 1))
+        spread = self.emit(node, RESHAPE, (rows,), shape, rows.dtype, shape=shape)
+        return self.emit(node, GATHER, (spread, x), node.out.shape, x.dtype)
+
+    def _scattered(self, node: Node, rows: Value) -> Value | None:
+        """x with y added to rows"""
+        x, y = node.inputs[:2]
+        if not isinstance(y, Value) or y.dtype != x.dtype or x.dtype not in FLOATS or not y.size:
+            return None
+        if y.shape != (*rows.shape, *x.shape[1:]):
+            return None
+        return self.emit(node, SCATTER, (x, y, self._within(node, rows, x.shape[0])), x.shape, x.dtype)
+
+    def _rows(self, node: Node, arrays: Any) -> Value | None:
+        """The index array, if the index is one along the first axis and takes all of the others."""
+        index, x = node.attrs["index"], node.inputs[0]
+        plain = all(part is Ellipsis or part == slice(None) for part in index[1:])
+        if not isinstance(x, Value) or len(arrays) != 1 or not x.size or index[0] is not SLOT or not plain:
+            return None
+        rows = arrays[0]
+        return rows if rows.dtype.kind in "iu" and rows.size else None
+
+    def _within(self, node: Node, rows: Value, count: int) -> Value:
+        """Row numbers that are rows for certain: negative ones counted from the end, and no others let through."""
+        if rows.dtype != np.int64:
+            rows = self.emit(node, CAST, (rows,), rows.shape, np.int64)
+        rows = self._wrapped(node, rows, count)
+        rows = self.emit(node, elementwise(np.maximum), (rows, 0), rows.shape, rows.dtype)
+        return self.emit(node, elementwise(np.minimum), (rows, count - 1), rows.shape, rows.dtype)
+
+    def _wrapped(self, node: Node, labels: Value, count: int) -> Value:
+        """Indices counted from the front, after a check that they are within bounds."""
+        if labels in self.checked:
+            return labels
+        self._check(node, labels, count)
+        below = self.emit(node, elementwise(np.less), (labels, 0), labels.shape, bool)
+        from_end = self.emit(node, ADD, (labels, count), labels.shape, labels.dtype)
+        return self.emit(node, WHERE, (below, from_end, labels), labels.shape, labels.dtype)
+
     def _hits(self, node: Node, labels: Value, axis: int, shape: tuple[int, ...]) -> Value:
         """Where in `shape` the class, which runs along the axis, is the label."""
         count = shape[axis]
-        if labels not in self.checked:
-            self._check(node, labels, count)
-            below = self.emit(node, elementwise(np.less), (labels, 0), labels.shape, bool)
-            from_end = self.emit(node, ADD, (labels, count), labels.shape, labels.dtype)
-            labels = self.emit(node, WHERE, (below, from_end, labels), labels.shape, labels.dtype)
+        labels = self._wrapped(node, labels, count)
         classes = np.arange(count, dtype=labels.dtype)
         if axis == 0:
             classes = classes[:, None]
@@ -174,7 +228,8 @@ class _Rules:
         below = self.emit(node, elementwise(np.less), (labels, -count), labels.shape, bool)
         above = self.emit(node, elementwise(np.greater_equal), (labels, count), labels.shape, bool)
         either = self.emit(node, elementwise(np.logical_or), (below, above), labels.shape, bool)
-        wrong = self.emit(node, ANY, (either,), (), bool, axis=(0,), keepdims=False)
+        axes = tuple(range(len(labels.shape)))
+        wrong = self.emit(node, ANY, (either,), (), bool, axis=axes, keepdims=False)
         message = f"an index is out of bounds for an axis of size {count}"
         complain = {"complain": lambda: IndexError(message)}
         self.nodes.append(Node(CHECK, (wrong,), complain, (), node.section, node.rule, node.place))

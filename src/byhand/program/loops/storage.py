@@ -45,7 +45,7 @@ class Storage:
     """The memory of a program.
 
     strides  of every root that has memory, in numbers and not in bytes
-    homes    for what is computed in the memory of a state, that state
+    homes    for what is computed in the memory of another root, of a state for example, that root
     pieces   of the arena, for the rest of what is computed
     pinned   roots that are reshaped by views, and so lie in the order that their value says
     """
@@ -78,14 +78,14 @@ class Storage:
         self.strides[root] = dense(shape, lies, 1)
         self.pieces[root] = Piece(math.prod(shape) * root.nbytes // max(root.size, 1), item, item)
 
-    def place_in(self, root: Value, state: Value) -> None:
-        """Compute a root in the memory of a state."""
-        self.strides[root] = self.strides[state]
-        self.homes[root] = state
+    def place_in(self, root: Value, other: Value) -> None:
+        """Compute a root in the memory of another one: a state, or what is used up."""
+        self.strides[root] = self.strides[other]
+        self.homes[root] = other
 
     def extend(self, root: Value, last: int) -> None:
         """Keep a root's memory until a later item."""
-        piece = self.pieces.get(root)
+        piece = self.pieces.get(self.memory(root))
         if piece is not None:
             piece.last = max(piece.last, last)
 
@@ -108,8 +108,16 @@ class Storage:
         return found
 
     def memory(self, root: Value) -> Value:
-        """The root whose memory this is: the state for what is computed in one."""
-        return self.homes.get(root, root)
+        """The root whose memory this is: another one for what is computed in its place."""
+        while root in self.homes:
+            root = self.homes[root]
+        return root
+
+    def part(self, root: Value, index: tuple[object, ...]) -> tuple[Spot, tuple[int, ...]]:
+        """Where a basic index of a root is, and its shape."""
+        array = _likeness(root.shape, self.strides[root])
+        view = array[(*index, ...)] if Ellipsis not in index else array[index]
+        return Spot(root, _address(view) - _address(array), tuple(view.strides)), view.shape
 
     def pack(self) -> None:
         """Settle where in the arena each part is."""

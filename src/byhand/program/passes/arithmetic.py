@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from byhand.program.ir import Node, Value
 from byhand.program.passes.likeness import alike, stands_in
 from byhand.program.passes.scalars import is_number, literal, repeated
@@ -71,9 +73,16 @@ def scaled_twice(node: Node, sweep: Sweep) -> Any:
         if maker is None or meaning(maker) != MUL or x.dtype.kind != "f" or not alike(x, node.out):
             continue
         for y, power in (maker.inputs, maker.inputs[::-1]):
-            if alike(y, x) and isinstance(power, (int, float)) and power > 1 and math.frexp(power)[0] == 0.5:
+            if alike(y, x) and _doubles(power, factor, np.finfo(x.dtype)):
                 return instead(node, node.op, [float(power * factor), y])
     return None
+
+
+def _doubles(power: Any, factor: float, limits: Any) -> bool:
+    """Whether a literal is 2, 4, 8, …, and its product with a factor is as exact as the factor."""
+    if not isinstance(power, (int, float)) or power <= 1 or math.frexp(power)[0] != 0.5:
+        return False
+    return bool(limits.tiny <= abs(factor) <= limits.max / power)
 
 
 def neutral_divisor(node: Node, sweep: Sweep) -> Any:

@@ -24,7 +24,7 @@ def common_subexpressions(program: Program) -> Program:
     first: dict[Any, Value] = {}
     for constant in program.constants:
         same = first.setdefault(_frozen(constant.data), constant)
-        if same is not constant and same in program.given:
+        if same is not constant:
             sweep.rename(constant, same)
 
     def rule(node: Node, sweep: Sweep) -> Any:

@@ -103,7 +103,7 @@ class Sweep:
         program = self.program
         return dataclasses.replace(
             program,
-            constants=[*program.constants, *self.constants] if self.constants else program.constants,
+            constants=[x for x in (*program.constants, *self.constants) if x not in self._renamed],
             nodes=self._nodes,
             outputs=list(map(self._now, program.outputs)),
             writes=[(state, self._now(new)) for state, new in program.writes],

@@ -161,9 +161,11 @@ def _where(node: Node, names: Names) -> list[str]:
     copyto, xor, both = (names.function(f, f.__name__) for f in (np.copyto, np.bitwise_xor, np.bitwise_and))
     zero = names.scalar(0, dtype)
     if bits[0] == zero or bits[1] == result:  # y is overwritten first, so it must be x that the bits are put back onto
-        (other, kept), mask = bits[::-1], f"{names.function(np.subtract, 'subtract')}({hold}, {names.scalar(1, dtype)}, {hold})"
+        other, kept = bits[::-1]
+        mask = f"{names.function(np.subtract, 'subtract')}({hold}, {names.scalar(1, dtype)}, {hold})"
     else:
-        (other, kept), mask = bits, f"{names.function(np.negative, 'negative')}({hold}, {hold})"
+        other, kept = bits
+        mask = f"{names.function(np.negative, 'negative')}({hold}, {hold})"
     return [
         f"{copyto}({hold}, {names.of(condition)})",
         mask,  # all ones where the other one is wanted
@@ -278,7 +280,7 @@ def _axis(node: Node, lies: Layouts) -> int | None:
 
 
 def _flat(node: Node, lies: Layouts) -> tuple[int, int, Any] | None:
-    """For an index of arrays along all axes of which one is not constant: its axis and step, and the sum of the rest."""
+    """For an index of arrays along all axes of which one is not constant: its axis and step, and the sum of others."""
     x, *arrays = node.inputs
     moving = [(axis, a) for axis, a in enumerate(arrays) if a.origin != CONSTANT]
     if node.attrs["index"] != (SLOT,) * len(x.shape) or len(moving) != 1 or len(arrays) < 2:
