@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import byhand
-from byhand.autograd import functional, hessian, hvp, jacobian, jvp, vjp
-from byhand.core.errors import ShapeError
+from byhand.autograd import functional, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from byhand.core.errors import ShapeError, UsageError
 
 A = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 
@@ -113,6 +113,38 @@ def test_callers_tensors_are_not_touched() -> None:
     hessian(lambda t: f(t).sum(), x)
     vjp(f, x, vector(1, 1, 1))
     assert x.grad is None
+
+
+def test_value_and_grad_is_the_value_and_grad() -> None:
+    w = vector(2, 3).requires_grad_()
+
+    def loss(x, power, *, weight):  # type: ignore[no-untyped-def]
+        return ((w * x) ** power * weight).sum()
+
+    x, weight = vector(0.5, -1).requires_grad_(), vector(1, 4)
+    value, grads = value_and_grad(loss)(x, 2, weight=weight)
+    leaves = x.detach().requires_grad_(), weight.detach().requires_grad_()
+    expected = loss(leaves[0], 2, weight=leaves[1])
+    assert value.item() == expected.item() and not value.requires_grad
+    for found, wanted in zip(grads, grad(expected, leaves), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    assert x.grad is None and w.grad is None and not weight.requires_grad
+
+
+def test_value_and_grad_by_one_argument_is_no_tuple() -> None:
+    value, slope = value_and_grad(lambda x, labels: (x * labels).sum())(vector(1, 2), byhand.tensor([3, 4]))
+    assert value.item() == 11 and slope.tolist() == [3, 4]
+    value, slopes = value_and_grad(lambda x, y: (x * x).sum())(vector(1, 2), vector(5))
+    assert slopes[0].tolist() == [2, 4] and slopes[1].tolist() == [0]
+    with byhand.no_grad():
+        assert value_and_grad(lambda x: x.sum())(vector(1, 2))[1].tolist() == [1, 1]
+
+
+def test_value_and_grad_refuses() -> None:
+    with pytest.raises(ShapeError, match="value_and_grad is for functions with one number"):
+        value_and_grad(lambda x: x * 2)(vector(1, 2))
+    with pytest.raises(UsageError, match="none of the arguments is a float tensor"):
+        value_and_grad(lambda x, n: x * n)(byhand.tensor([1, 2]), 2)
 
 
 def test_inside_of_no_grad() -> None:

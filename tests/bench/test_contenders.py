@@ -39,6 +39,12 @@ def test_what_takes_seconds_is_built_once_and_all_else_before_each_turn():
     assert (fresh.built, kept.built) == (4, 1)
 
 
+def test_only_pytorchs_compiler_builds_once():
+    assert {name for name, entrant in contenders(PLANAR).items() if entrant.kept} == {
+        name for name in contenders(PLANAR) if name.startswith("torch.compile")
+    }
+
+
 def test_first_calls_are_run_before_the_turn():
     builder = Builder()
     race({"a": Contender(builder, kept=True, calls=5)}, 1, **AT_ONCE)

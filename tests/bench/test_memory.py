@@ -6,7 +6,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from byhand.bench.memory import array_bytes, highest_sum, trace
+from byhand.bench.memory import array_bytes, highest_sum, trace, weigh
+from byhand.bench.networks import NETWORKS, initial_weights
 
 MILLION = 1_000_000
 
@@ -70,3 +71,10 @@ def test_tracing_is_taken_off_again(tracing):
     before = sys.gettrace()
     trace(lambda: None)
     assert sys.gettrace() is before
+
+
+@pytest.mark.parametrize("contender", ["planned", "byhand", "by hand"])
+def test_the_peak_of_a_step_holds_its_parameters(contender):
+    network = NETWORKS[0]
+    parameters = sum(array.nbytes for array in initial_weights(network))
+    assert parameters < weigh(contender, network.name) < 4 * parameters

@@ -12,7 +12,7 @@ from byhand.program.passes.algebra import algebra
 from byhand.program.passes.broadcasts import broadcasts
 from byhand.program.passes.dead_code import dead_code
 from byhand.program.passes.transposes import transposes
-from byhand.program.primitives import BROADCAST, COPY
+from byhand.program.primitives import BROADCAST, COPY, MATMUL, TRANSPOSE
 from program.draft import Draft, assert_same_bits, names
 
 RANDOM = np.random.default_rng(0)
@@ -55,6 +55,13 @@ def test_an_axis_of_size_1_behind_stays() -> None:
     x, v = d.argument(X), d.argument(X[:, 0].copy(), "v")
     spread = d("expand", d("reshape", v, shape=(4, 1)), shape=(4, 3))
     assert names(after(d, d.done(d("mul", x, spread)), broadcasts)) == ["reshape", "mul"]
+
+
+def test_another_shape_behind_an_axis_of_size_1_stays() -> None:
+    d = Draft()
+    x, y = d.argument(X), d.argument(X.T.copy(), "y")
+    program = d.done(d("mul", x, d("reshape", y, shape=(1, 4, 3))))
+    assert broadcasts(program) is program
 
 
 def test_an_expansion_moves_behind_what_it_would_repeat() -> None:
@@ -183,4 +190,30 @@ def test_a_batch_of_transposed_products() -> None:
     q, k = (d.argument(X.reshape(2, 2, 3), name) for name in "qk")
     other = d("permute", d("matmul", q, d("permute", k, axes=(0, 2, 1))), axes=(1, 2, 0))
     program = lower(d.done(d("reshape", other, shape=(4, 2))))
+    assert transposes(program) is program
+
+
+def test_a_product_that_others_read_stays() -> None:
+    d = Draft()
+    g, x = d.argument(X, "g"), d.argument(X)
+    product = d("matmul", d("permute", x, axes=(1, 0)), g)
+    program = lower(d.done(d("reshape", d("permute", product, axes=(1, 0)), shape=(9,)), product))
+    assert transposes(program) is program
+
+
+def test_a_vector_times_matrices() -> None:
+    """Its result has rows, one a matrix, but is no product of transposes."""
+    d = Draft()
+    v, x = d.argument(X[0].copy(), "v"), d.argument(RANDOM.random((3, 3, 5)).astype("f4"))
+    program = lower(d.done(d("reshape", d("permute", d("matmul", v, x), axes=(1, 0)), shape=(15,))))
+    assert names(program)[:3] == ["matmul", "transpose", "copy"]
+    assert transposes(program) is program
+
+
+def test_a_copy_to_another_order_stays() -> None:
+    x, y = (Value((2, 3, 3), np.dtype("f4"), origin="argument", name=name) for name in "xy")
+    product = Node(MATMUL, (x, y), {}, (Value((2, 3, 3), x.dtype),))
+    back = Node(TRANSPOSE, (product.out,), {"axes": (0, 2, 1)}, (Value((2, 3, 3), x.dtype, (0, 2, 1)),))
+    copy = Node(COPY, (back.out,), {}, (Value((2, 3, 3), x.dtype, (1, 0, 2)),))
+    program = verify(Program(arguments=[x, y], nodes=[product, back, copy], outputs=[copy.out]))
     assert transposes(program) is program

@@ -64,6 +64,13 @@ def test_what_is_written_stays() -> None:
     assert program.numbers == [t]
 
 
+def test_a_number_that_only_changes_stays() -> None:
+    d = Draft()
+    t, lr = d.number(3, "t"), d.number(0.1)
+    program = d.done(number_writes=[(t, lr)])
+    assert dead_code(program) is program
+
+
 def test_a_node_with_one_result_of_two_in_use_stays() -> None:
     d = Draft()
     _, p = d("cross_entropy_mean", d.argument(X), d.argument(np.array([0, 2]), "y"))
@@ -133,7 +140,7 @@ def test_equal_constants_are_one() -> None:
     x = d.argument(X)
     kinds = [np.ones((), "f4"), np.ones((), "f4"), np.ones((), "f8"), np.zeros((), "f4"), -np.zeros((), "f4")]
     program = same(d, d.done(*[d("mul", x, d.constant(c)) for c in kinds]), common_subexpressions)
-    assert len(dead_code(program).constants) == 4
+    assert len(program.constants) == 4
 
 
 # constants
@@ -204,6 +211,15 @@ def test_constants_of_primitives_keep_their_order() -> None:
     c = d.constant(np.asfortranarray(X))
     program = lower(d.done(d("add", d("exp", c), d.argument(X))))
     found = same(d, program, constants).constants[-1]
+    assert found.order == (1, 0)
+    assert found.data.flags.f_contiguous
+
+
+def test_a_constant_lies_as_what_it_replaces() -> None:
+    d = Draft()
+    out = d("exp", d.constant(X))
+    out.order = (1, 0)
+    found = same(d, d.done(out, d.argument(X)), constants).constants[-1]
     assert found.order == (1, 0)
     assert found.data.flags.f_contiguous
 

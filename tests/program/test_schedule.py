@@ -81,7 +81,6 @@ def test_a_weight_is_updated_right_after_its_gradient() -> None:
 
 def test_a_gradient_larger_than_what_it_is_made_of_waits_for_its_update() -> None:
     layers = Layers()
-    (d,) = [node for node in layers.p.program.nodes if layers.d_h in node.outputs]
     ordered = schedule(layers.p.program)
     assert place(ordered, layers.d_h) < place(ordered, layers.new[1])  # the old weight is read before
     small = Lowered()
@@ -92,7 +91,6 @@ def test_a_gradient_larger_than_what_it_is_made_of_waits_for_its_update() -> Non
     program = small.done(small("add.reduce", back, axis=(0, 1)), writes=[(w, small("add", w, g))])
     ordered = schedule(program)
     assert place(ordered, g) < place(ordered, back) < place(ordered, program.writes[0][1])
-    assert d.op.name == "matmul"
 
 
 def test_the_last_summand_of_a_gradient_goes_with_the_update() -> None:

@@ -6,12 +6,13 @@ Each differentiates fresh leaves, so tensors of the caller are not touched.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from byhand.core.errors import ShapeError
+from byhand.core.errors import ShapeError, UsageError
 from byhand.core.gradient import grad
 from byhand.core.tape import enable_grad
 from byhand.ops.shape import stack
@@ -124,6 +125,35 @@ def vjp(
 
 def _detached(results: Any) -> Any:
     return tuple(y.detach() for y in results) if isinstance(results, tuple) else results.detach()
+
+
+def value_and_grad(func: Function) -> Function:
+    """The function of the same arguments that returns (value, gradient) of `func`, whose result is one number.
+
+    The gradient is by all arguments that are float tensors: one tensor if there is one such argument, else a tuple in
+    their order; zeros for those that `func` does not use. `.grad` stays as it is. Raises UsageError if there is none.
+
+    >>> import byhand
+    >>> byhand.autograd.value_and_grad(lambda x, power: (x**power).sum())(byhand.tensor([1.0, 2.0]), 2)
+    (tensor(5.), tensor([2., 4.]))
+    """
+
+    @functools.wraps(func)
+    def call(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
+        given = [*args, *kwargs.values()]
+        places = [i for i, x in enumerate(given) if isinstance(x, Tensor) and x.dtype.kind == "f"]
+        if not places:
+            raise UsageError("value_and_grad: none of the arguments is a float tensor; write them as byhand.tensor(…)")
+        with enable_grad():
+            xs = _leaves(tuple(given[i] for i in places), False)
+            for i, x in zip(places, xs, strict=True):
+                given[i] = x
+            named = dict(zip(kwargs, given[len(args) :], strict=True))
+            y = _scalar(func(*given[: len(args)], **named), "value_and_grad")
+            found = _gradients(y, xs, None, False)
+        return y.detach(), found if len(found) > 1 else found[0]
+
+    return call
 
 
 def jvp(

@@ -129,8 +129,9 @@ def notes(networks: Sequence[Network], rounds: int) -> list[str]:
     return [
         *(f"{network.name}: {network.title}" for network in networks),
         f"Time per step, median of {rounds} rounds. Contenders take turns of {turn} in one process, each after {rest}",
-        "of rest and a warm-up. ratio: median of the per-round ratios. By hand, planned, PyTorch in eager mode and",
-        "JAX's arrays are built anew before each turn; loops and torch.compile once.",
+        "of rest and a warm-up. ratio: median of the per-round ratios. Steps are built anew before each turn, which",
+        "gives their arrays new places; for loops and JAX that means new arrays for code that is compiled already.",
+        "torch.compile's steps are built once.",
         "PyTorch, torch.compile: on 1 / 2 threads. torch.compile: `torch.compile(step)` in the default mode; parted:",
         "the forward pass with its loss, and `optimizer.step`. JAX: the whole step under jit, its state donated.",
         "products: the program's matrix products alone: NumPy, out=, the program's layouts, aligned to 64 bytes.",

@@ -1,4 +1,4 @@
-"""The command line: `byhand train`, `evaluate`, `predict`, `datasets`, `bench`. One module a command.
+"""The command line: `byhand train`, `evaluate`, `predict`, `write`, `datasets`, `bench`. One module a command.
 
 Each command's function imports what it needs when it runs, so that `byhand --help` is quick.
 """
@@ -16,6 +16,7 @@ from byhand.cli.datasets import datasets
 from byhand.cli.evaluate import evaluate
 from byhand.cli.predict import predict
 from byhand.cli.train import train
+from byhand.cli.write import write
 
 app = typer.Typer(
     name="byhand",
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, datasets, bench):
+for command in (train, evaluate, predict, write, datasets, bench):
     app.command()(command)
 
 

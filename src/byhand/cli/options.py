@@ -19,6 +19,15 @@ RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.", metavar=
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of a table.")]
 
+WrittenModel = Annotated[
+    str, typer.Argument(help="softmax, mlp:30, mlp:256,128, or FILE.py:function.", metavar="MODEL")
+]
+Explain = Annotated[bool, typer.Option("--explain", help="Beside each line the rule that it comes from.")]
+Dialect = Annotated[
+    str, typer.Option(help="longhand: a file to read; planned or loops: the step as it runs.", metavar="DIALECT")
+]
+OutFile = Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")]
+
 Model = Annotated[
     str | None,
     typer.Option(help="softmax, mlp:30, mlp:256,128, or FILE.py:function.", rich_help_panel=MODEL),

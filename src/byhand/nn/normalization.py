@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from byhand.core.capture import slot
 from byhand.core.errors import ShapeError
 from byhand.creation import ones, tensor, zeros
 from byhand.nn import functional as F
@@ -81,7 +82,10 @@ class BatchNorm1d(Module):
             return F.batch_norm(input, None, None, self.weight, self.bias, True, 0.0, self.eps)
         average = 1 / (count + 1) if momentum is None else momentum
         out = F.batch_norm(input, mean, var, self.weight, self.bias, True, average, self.eps)
-        count.add_(1)
+        if slot.tracer is None:
+            count.array += 1  # 2 µs less than add_
+        else:
+            count.add_(1)
         return out
 
     def _check(self, shape: tuple[int, ...]) -> None:

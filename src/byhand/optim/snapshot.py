@@ -130,7 +130,11 @@ def _tensor(owner: str, p: Tensor, label: str, key: str, value: Any, *, exact: b
             "it belongs to another model"
         )
     dtype = p.dtype if array.dtype.kind == "f" else array.dtype
-    return Tensor(np.array(array, dtype=dtype, order="K"))
+    if array.shape != p.shape:
+        return Tensor(np.array(array, dtype=dtype, order="K"))
+    made = np.empty_like(p.array, dtype)  # in memory like the parameter, as it was before it was saved
+    np.copyto(made, array, casting="unsafe")
+    return Tensor(made)
 
 
 def _kind(value: Any) -> str:

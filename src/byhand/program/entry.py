@@ -338,6 +338,7 @@ def _release(tracer: Tracer) -> None:
             for x in state.values():
                 if isinstance(x, Variable):
                     x.array = plain(x.array)
+    tracer.outside.find_aliases()
     if all(reference() is None for reference in watched):
         return
     gc.collect()

@@ -6,7 +6,8 @@ Their arrays are traced meanwhile, so that no one computes with a parameter behi
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ class Outside:
         self._keys: dict[int, int] = {}
         self._lent: list[tuple[Variable, TracedArray, Array]] = []
         self._traced: dict[int, TracedArray] = {}
+        self._returned: list[tuple[weakref.ref[TracedArray], Array]] = []
 
     def __contains__(self, x: Variable) -> bool:
         return id(x) in self._keys
@@ -55,9 +57,9 @@ class Outside:
         changed = [x for x, made, _ in self._lent if x.array is not made]
         for x, _, own in self._lent:
             x.array = own
-        for made, own in {id(made): (made, own) for _, made, own in self._lent}.values():
-            for alias in _holders(made):
-                alias.array = own  # made by detach() and kept: it looks at this memory, as it would in an eager step
+        self._returned = [
+            (weakref.ref(made), own) for made, own in {id(m): (m, own) for _, m, own in self._lent}.values()
+        ]
         self._lent.clear()
         self._traced.clear()
         if changed:
@@ -65,6 +67,18 @@ class Outside:
                 f"a tensor that lives outside of the step, now of shape {changed[0].array.shape}, got another shape or "
                 "other memory in it (unsqueeze_, .data = …): do that outside of the step, or use copy_"
             )
+
+    def find_aliases(self) -> None:
+        """Tensors made by detach() and kept look at the memory itself, as they would after an eager step.
+
+        Called when the tracer holds no array any more: what is still there is held by somebody else, who is looked for.
+        """
+        for reference, own in self._returned:
+            made = reference()
+            if made is not None:
+                for alias in gc.get_referrers(made):  # some 5 ms each
+                    if isinstance(alias, Variable):
+                        alias.array = own
 
     def switched(self) -> list[tuple[Variable, bool]]:
         """Tensors whose asking for a gradient the step turned on or off, and what it is now."""
@@ -84,10 +98,6 @@ class Outside:
                 if self.tracked[key] != (x.node is not None):
                     x.requires_grad_(self.tracked[key])  # type: ignore[attr-defined]
                 x.grad = self.grads[key]  # type: ignore[attr-defined]
-
-
-def _holders(array: Array) -> Iterator[Variable]:
-    return (x for x in gc.get_referrers(array) if isinstance(x, Variable))
 
 
 def overlapping(states: list[Array], written: Callable[[Array], bool]) -> Array | None:

@@ -211,8 +211,11 @@ class _Order:
 
         def rank(i: int) -> tuple[int, int]:
             first = self.units[i][0]
-            free = i < self.tails or first.op.kind == VIEW
-            return 0 if first.op.kind == NUMERIC else 1 if free else 2, self.place[first]
+            if first.op.kind == NUMERIC:
+                return 0, self.place[first]
+            if first.op.kind == VIEW or i < self.tails:
+                return (1 if first.op.kind in ELEMENTWISE else 2), self.place[first]
+            return 3, self.place[first]
 
         def after(node: Node) -> Iterable[Node]:
             return self.nodes_after.get(node, ())

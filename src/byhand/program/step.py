@@ -90,8 +90,8 @@ class Compiled:
         self._captures += 1
         if self._captures == MANY:
             warnings.warn(
-                f"{_named(self.function)} was captured {MANY} times: arguments, attributes or globals that change (whole "
-                "numbers, strings, objects) make a new program each time; pass floats or tensors",
+                f"{_named(self.function)} was captured {MANY} times: each shape, and each value of an integer, string or "
+                "object among its arguments and globals is another program; pass floats or tensors, and pad to few shapes",
                 stacklevel=4,
             )
         self.surroundings = Surroundings(self.function, leaves)

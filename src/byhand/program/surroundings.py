@@ -7,7 +7,6 @@ of the floors above: a module is what has `named_parameters`, an optimiser what 
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 from collections.abc import Iterator
 from types import FunctionType, MethodType, ModuleType
@@ -45,6 +44,7 @@ class Surroundings:
         self.generators: list[Any] = []
         self._roots: list[tuple[str, Any]] = []
         self._objects: list[Any] = []
+        self._containers: list[Any] = []
         self._words: set[str] = set()
         self._seen: set[int] = set()
         self._visit("", target, DEPTH)
@@ -55,6 +55,8 @@ class Surroundings:
         self._name_modules()
         self.modes = [(module, bool(module.training)) for module in self.modules]
         self._built = self._structure()
+        self._containers += [vars(found) for found in (*self._objects, *self.modules)]
+        self._contents = [found.copy() for found in self._containers]
 
     def _visit(self, name: str, found: Any, depth: int) -> None:
         if found is None or depth < 0 or isinstance(found, str | int | float | ModuleType | type):
@@ -84,9 +86,12 @@ class Surroundings:
         elif isinstance(found, FunctionType):
             self._function(found, depth)
         elif isinstance(found, dict):
+            self._containers.append(found)
             for key, value in list(found.items())[:1000]:
                 self._visit(str(key), value, depth - 1)
         elif isinstance(found, list | tuple | set | frozenset):
+            if isinstance(found, list):
+                self._containers.append(found)
             for i, value in enumerate(list(found)[:1000]):
                 self._visit(f"{name}{i + 1}", value, depth - 1)
         elif hasattr(found, "__dict__") and not _of_libraries(type(found)):
@@ -124,31 +129,31 @@ class Surroundings:
 
     def _methods(self) -> None:
         """The methods and attributes of the objects that were found, as far as the functions seen so far name them."""
-        objects = [
-            *self._objects,
-            *(m for _, root in self._roots for m in root.modules() if not _of_libraries(type(m))),
-        ]
+        modules = [module for _, root in self._roots for module in root.modules()]
+        for module in modules:
+            for key, value in vars(module).items():
+                if isinstance(value, list | dict | tuple):
+                    self._visit(key, value, DEPTH - 1)
         words: set[str] = set()
         while words != self._words:  # a method may name others
             words = {"forward", "__call__", *self._words}
             self._words |= words
-            for found in objects:
-                for name in words:
-                    method = inspect.getattr_static(type(found), name, None)
-                    method = getattr(method, "__wrapped__", getattr(method, "fget", method))
-                    self._visit("", getattr(method, "__func__", method), DEPTH)
+            for kind in {type(found) for found in (*self._objects, *modules)}:
+                for parent in kind.__mro__:
+                    if not _of_libraries(parent):
+                        for name in words & vars(parent).keys():
+                            self._visit("", _function_of(vars(parent)[name]), DEPTH)
         for found in self._objects:
-            for key, value in vars(found).items():
-                if key in words:
-                    self._bind(vars(found), key, key, value)
+            for key in words & vars(found).keys():
+                self._bind(vars(found), key, key, vars(found)[key])
 
     def _structure(self) -> list[Any]:
         """Which parts the modules have, which groups the optimisers, and which hooks are on them."""
         found: list[Any] = []
         for _, root in self._roots:
-            tensors = [*root.parameters(), *root.buffers()]
             found += [(id(module), *_hooks(getattr(module, "_hooks", None))) for module in root.modules()]
-            found += [(id(x), *_hooks(getattr(x.node, "hooks", None))) for x in tensors]
+            found += [id(x) for x in (*root.parameters(), *root.buffers())]
+        found += [key for _, x in self.tensors.values() for key in _hooks(getattr(x.node, "hooks", None))]
         for optimizer in self.optimizers:
             found += [id(p) for group in optimizer.param_groups for p in group["params"]]
             found += [*getattr(optimizer, "_before_step", ()), *getattr(optimizer, "_after_step", ())]
@@ -192,7 +197,13 @@ class Surroundings:
                 )
 
     def put_back(self) -> None:
-        """Give the numbers the values that they had, and the modules their modes."""
+        """Give numbers and modes the values that they had, and lists, dictionaries and objects what was in them."""
+        for found, before in zip(self._containers, self._contents, strict=True):
+            if isinstance(found, list):
+                found[:] = before
+            elif found.keys() != before.keys() or any(found[key] is not value for key, value in before.items()):
+                found.clear()
+                found.update(before)
         for module, training in self.modes:
             module.training = training
         for where, key, value in self.numbers:
@@ -213,6 +224,12 @@ def _is_own(value: Any) -> bool:
         return not _of_libraries(value)
     known = isinstance(value, Variable | np.ndarray | list | tuple | dict) or hasattr(value, "param_groups")
     return known or hasattr(value, "named_parameters") or not (isinstance(value, type) or _of_libraries(type(value)))
+
+
+def _function_of(method: Any) -> Any:
+    """The function in a property, a static or class method, or a compiled one."""
+    method = getattr(method, "__wrapped__", getattr(method, "fget", method))
+    return getattr(method, "__func__", method)
 
 
 def _hooks(found: Any) -> list[int]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from byhand.program.ir import Node, Value
-from byhand.program.longhand.expression import names_in
 
 
 @dataclass(eq=False)
@@ -57,25 +56,35 @@ class Loop:
         return {n for row in self.rows for n in row} | {n for line in self.body for n in line.reads} - set(self.names)
 
 
+class Argument(NamedTuple):
+    """What the function of a step takes: arguments, parameters, buffers, m, v, …, constants, numbers."""
+
+    name: str
+    value: Value
+    group: str
+
+
 @dataclass(eq=False)
 class Listing:
     """A whole step.
 
-    arguments  the names that the function takes, each with the value that it stands for
+    arguments  what the function takes
     lines      what it does
     returns    the formulas that it returns
     functions  the text of the functions that stand above, by name, in order
     constants  the text of the assignments that stand above those, by name
     modules    what must be imported beside numpy
+    ignored    what may happen without being an error, as `np.errstate` names it
     streams    the generators that it draws from, by the global name of each
     """
 
-    arguments: list[tuple[str, Value]] = field(default_factory=list)
+    arguments: list[Argument] = field(default_factory=list)
     lines: list[Line | Loop] = field(default_factory=list)
     returns: list[str] = field(default_factory=list)
     functions: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
+    ignored: set[str] = field(default_factory=set)
     streams: dict[str, Any] = field(default_factory=dict)
 
 
@@ -85,6 +94,3 @@ def _loaded(part: ast.AST) -> Iterable[str]:
     yield from [part.target.id] if in_place else []  # type: ignore[attr-defined]
     stored = {id(n) for n in ast.walk(part) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
     yield from [n.id for n in ast.walk(part) if isinstance(n, ast.Name) and id(n) not in stored]
-
-
-__all__ = ["Line", "Listing", "Loop", "names_in"]

@@ -7,6 +7,7 @@ would make the formula long. Numbers always stand inside; `numbers` takes out wh
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ SMALL = 16  # values of a constant that is written out
 class Builder:
     """Walks through the program; `lines` grow."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, titles: Mapping[str, str]) -> None:
         self.program = plainer(program)
         self.nodes = _living(self.program)
         self.listing = Listing()
@@ -53,7 +54,8 @@ class Builder:
                 self.listing.functions |= reading.around.functions
                 self.listing.constants |= reading.around.constants
                 self.listing.modules |= reading.around.modules
-        self.names = Names(self.program, {*self.listing.functions, *self.listing.constants})
+                self.listing.ignored |= reading.ignored
+        self.names = Names(self.program, {*self.listing.functions, *self.listing.constants}, titles)
         self.lines: list[Line] = []
         self.formulas: dict[str, str] = {}  # of lines that nothing changes later, by the dump of the formula
         self.trees: dict[Value, Tree] = {}

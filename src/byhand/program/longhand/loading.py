@@ -20,11 +20,10 @@ import numpy as np
 
 def find(dataset: str, *patterns: str) -> list[Path]:
     """The files of a data set: in $BYHAND_DATA, in data/, or where byhand keeps what it downloads."""
-    places: list[Any] = [os.environ.get("BYHAND_DATA", "data"), os.environ.get("XDG_CACHE_HOME", "data")]
-    places = [places[0], Path(places[1]) / "byhand"]
-    places += [Path.home() / cache / "byhand" for cache in (".cache", "Library/Caches", "AppData/Local")]
+    caches = (os.environ.get("XDG_CACHE_HOME", ".cache"), "Library/Caches", "AppData/Local")
+    places = [Path(os.environ.get("BYHAND_DATA", "data")), *[Path.home() / cache / "byhand" for cache in caches]]
     for place in places:
-        files = [path for pattern in patterns for path in sorted(Path(place, dataset).rglob(pattern))]
+        files = [path for pattern in patterns for path in sorted((place / dataset).rglob(pattern))]
         if files:
             return files
     raise SystemExit(
@@ -158,24 +157,21 @@ def load_gaussian_quantiles() -> Any:
     return split(cloud[order].astype(np.float32), np.repeat([0, 1], 100)[order])
 
 
-def load_csv(file: str, delimiter: str, header: bool, target: int, words: bool) -> Any:
-    """A table of numbers: the column `target` is y, all others are x. Words are labels, in sorted order."""
+def load_csv(file: str, delimiter: str, header: bool, target: int, kind: str) -> Any:
+    """A table of numbers: the column `target` is y, of words (in sorted order), labels or numbers; the others are x."""
     with open(file, newline="", encoding="utf-8-sig") as lines:
         rows = [row for row in csv.reader(lines, delimiter=delimiter) if row][header:]
     y: Any = np.array([row.pop(target).strip() for row in rows])
-    y = np.unique(y, return_inverse=True)[1] if words else y.astype(np.float64)
+    if kind == "words":
+        y = np.unique(y, return_inverse=True)[1]
+    else:
+        y = y.astype(np.int64) if kind == "labels" else y.astype(np.float32)[:, None]
     return split(np.array(rows, np.float32), y)
-
-
-def load_npz(file: str, inputs: str, target: str) -> Any:
-    """Two arrays of an NPZ file: x and y."""
-    with np.load(file) as arrays:
-        return split(arrays[inputs].astype(np.float32), arrays[target])
 
 
 NEEDS = {
     "load_idx": (find, read, read_idx), "load_cifar10": (find, read), "load_digits": (split,),
     "load_planar_flower": (split,), "load_spirals": (split,), "load_moons": (split, mixed),
-    "load_circles": (split, mixed), "load_gaussian_quantiles": (split,), "load_csv": (split,), "load_npz": (split,),
+    "load_circles": (split, mixed), "load_gaussian_quantiles": (split,), "load_csv": (split,),
 }  # fmt: skip
 """For each loader the functions that it calls."""

@@ -7,9 +7,8 @@ whole file of it.
 from __future__ import annotations
 
 import ast
-import itertools
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,35 +16,21 @@ import numpy as np
 from byhand.core.generator import default_generator, numpy_generator
 from byhand.core.variable import Array
 from byhand.program import interpreter
-from byhand.program.ir import (
-    ARGUMENT,
-    CHECK,
-    CONSTANT,
-    DRAW,
-    NUMBER,
-    STATE,
-    UPDATE,
-    Node,
-    Program,
-    Value,
-    identifier,
-)
-from byhand.program.longhand import page
+from byhand.program.ir import CHECK, DRAW, Node, Program, Value, identifier
 from byhand.program.longhand.effects import counted, with_writes
 from byhand.program.longhand.expression import names_in, substituted, text
+from byhand.program.longhand.function import module
 from byhand.program.longhand.layers import MOMENTS
-from byhand.program.longhand.line import Listing
+from byhand.program.longhand.line import Argument, Listing
 from byhand.program.longhand.listing import Builder
+from byhand.program.longhand.naming import Names
 from byhand.program.longhand.repeats import counted_anew, in_loops, numbers_once, reordered, short_enough
 from byhand.program.longhand.textbook import as_in_books
 
 
-ORIGINS = (ARGUMENT, STATE, CONSTANT, NUMBER)  # in the order in which a function takes them
-
-
-def listed(program: Program) -> Listing:
-    """The lines of a program, and what stands around them."""
-    builder = Builder(program)
+def listed(program: Program, titles: Mapping[str, str] | None = None) -> Listing:
+    """The lines of a program, and what stands around them. `titles` are names for states, by their paths."""
+    builder = Builder(program, titles or {})
     lines = builder.build()
     names, known, listing = builder.names, builder.program, builder.listing
     lines = reordered(lines, known)
@@ -57,14 +42,33 @@ def listed(program: Program) -> Listing:
     returned = [x for x in (*known.outputs, *[new for _, new in known.number_writes]) if isinstance(x, Value)]
     listing.returns = [saved.get(x) or text(substituted(builder.trees[x], {}, merged)) for x in returned]
     counted_anew(listing, names)
-    read = {name for part in listing.lines for name in part.reads}
-    read.update(*[names_in(ast.parse(formula)) for formula in listing.returns])
-    given = [*known.arguments, *known.states, *known.constants, *known.numbers]
-    own = {name for part in listing.lines for name in getattr(part, "writes", ())}
-    used = [v for v in given if v in known.arguments or names[v] in read and not (v in known.constants and names[v] in own)]
-    listing.arguments = [(names[v], v) for v in sorted(used, key=lambda v: _rank(v, names[v], known))]
+    listing.arguments = _arguments(known, listing, names)
     listing.streams = {builder.stream(n): n.attrs["generator"] for n in builder.nodes if n.op is DRAW}
     return listing
+
+
+def _arguments(program: Program, listing: Listing, names: Names) -> list[Argument]:
+    """All arguments of the step, and of the rest what its lines read."""
+    read = {name for part in listing.lines for name in part.reads}
+    read.update(*[names_in(ast.parse(formula)) for formula in listing.returns])
+    own = {name for part in listing.lines for name in getattr(part, "writes", ())}
+    trained = {out.gradient_of for node in program.nodes for out in node.outputs}
+    found = [Argument(names[v], v, "arguments") for v in program.arguments]
+    states = [v for v in program.states if names[v] in read]
+    found += [Argument(names[v], v, group_of(v, names[v], v in trained or not trained & set(states))) for v in states]
+    found += [Argument(names[v], v, "constants") for v in program.constants if names[v] in read - own]
+    found += [Argument(names[v], v, "numbers") for v in program.numbers if names[v] in read]
+    order = list(dict.fromkeys(["arguments", "parameters", "buffers", *[a.group for a in found]]))
+    rest = [group for group in order if group not in ("constants", "numbers")]
+    return sorted(found, key=lambda a: [*rest, "constants", "numbers"].index(a.group))
+
+
+def group_of(state: Value, name: str, trained: bool) -> str:
+    """`parameters`, `buffers`, or for what belongs to a parameter its letter: the m of m_fc1_weight."""
+    key = state.name.rpartition(".")[2]
+    if MOMENTS.get(key, key) != key:
+        return name.removesuffix(name[name.index("_") :]) if "_" in name else name
+    return "parameters" if trained else "buffers"
 
 
 class Longhand:
@@ -87,13 +91,14 @@ class Longhand:
         called = [*program.arguments, *program.numbers]
         returned = [x for x in program.outputs if isinstance(x, Value)]
         complain = _checks(program)
+        ignored: Any = dict.fromkeys(self.listing.ignored, "ignore")
 
         def run(*given: Any) -> tuple[Any, ...]:
             known = {**fixed, **dict(zip(called, given, strict=True))}
             if complain is not None:
                 complain(known)
-            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-                found = step(*[known[value] for _, value in self.listing.arguments])
+            with np.errstate(**ignored):
+                found = step(*[known[argument.value] for argument in self.listing.arguments])
             found = iter(found if len(returned) + len(program.number_writes) != 1 else (found,))
             outputs = [_fresh(next(found), x) if isinstance(x, Value) else x for x in program.outputs]
             return (*outputs, *found)
@@ -148,60 +153,3 @@ def _checks(program: Program) -> Callable[[dict[Value, Any]], None] | None:
             generator.set_state(state)
 
     return complain
-
-
-# the text
-
-
-def module(listing: Listing, title: str, explain: page.Explain | None = None) -> str:
-    """A module: imports, functions, the step."""
-    parts = ["\n".join([*[f"import {m}" for m in sorted(listing.modules)], "import numpy as np"])]
-    parts += [page.narrowed("\n".join(listing.constants.values()))] if listing.constants else []
-    parts += ["\n".join(f"{stream} = np.random.default_rng()" for stream in listing.streams)] if listing.streams else []
-    functions = [*map(page.narrowed, listing.functions.values()), function(listing, title, explain)]
-    return "\n\n\n".join(["\n\n".join(parts), *functions]) + "\n"
-
-
-def function(listing: Listing, title: str, explain: page.Explain | None = None) -> str:
-    """The step as a function."""
-    doc = described(listing)
-    lines = [f'"""{doc[0]}', *doc[1:], '"""'] if len(doc) > 1 else [f'"""{doc[0]}"""']
-    lines += page.body(listing, explain)
-    if listing.returns:
-        lines += ["", *page.wrapped(f"return {', '.join(listing.returns)}")]
-    groups = [[name for name, _ in group] for _, group in itertools.groupby(listing.arguments, _group)]
-    return "\n".join([*page.signature(title, groups), *[f"    {line}".rstrip() for line in lines]])
-
-
-def _rank(value: Value, name: str, program: Program) -> tuple[int, str]:
-    """Arguments, parameters, what belongs to parameters by its letter, constants, numbers."""
-    return ORIGINS.index(value.origin), _letter(value, name)
-
-
-def _letter(value: Value, name: str) -> str:
-    """The letter in front of a name that is made of a parameter's: the m of m_fc1_weight."""
-    key = value.name.rpartition(".")[2]
-    return name.partition("_")[0] if value.origin == STATE and MOMENTS.get(key, key) != key else ""
-
-
-def _group(argument: tuple[str, Value]) -> tuple[str, str]:
-    name, value = argument
-    return value.origin, _letter(value, name)
-
-
-def described(listing: Listing) -> list[str]:
-    """The docstring: what goes in, with shapes; what comes out; what is changed."""
-    given = [f"{name} {value.shape} {value.dtype}" for name, value in listing.arguments if value.origin == ARGUMENT]
-    results = page.enumerated(["the loss" if x == "loss" else x for x in listing.returns])
-    states = [(name, value) for name, value in listing.arguments if value.origin == STATE]
-    trains = any(part.section == UPDATE for part in listing.lines)
-    first = "One training step" if trains else "One step"
-    first += f" on {page.enumerated(given)}" if given else ""
-    doc = page.prose(f"{first}: returns {results}." if results else f"{first}.")
-    own = [f"{name} {value.shape}" for name, value in states if not _letter(value, name)]
-    letters = list(dict.fromkeys(f"{_letter(value, name)}_…" for name, value in states if _letter(value, name)))
-    if own:
-        more = f", and their {page.enumerated(letters)}" if letters else ""
-        changes = "Changes in place" if trains else "Reads"
-        doc += ["", *page.prose(f"{changes} {page.enumerated(own)}{more}.")]
-    return doc

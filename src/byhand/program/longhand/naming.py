@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import itertools
 import keyword
+from collections.abc import Mapping
 from typing import Any
 
 from byhand.program.ir import ARGUMENT, BACKWARD, DRAW, FORWARD, NUMBER, UPDATE, Node, Program, Value, identifier
@@ -26,7 +27,7 @@ class Names:
     numbered  the names that are a stem and a number, with the stem; see `counted_anew`
     """
 
-    def __init__(self, program: Program, reserved: set[str]) -> None:
+    def __init__(self, program: Program, reserved: set[str], titles: Mapping[str, str]) -> None:
         self.taken = RESERVED | reserved
         self.wishes: dict[Value, str] = {}
         self.numbered: dict[str, str] = {}
@@ -34,7 +35,7 @@ class Names:
         self._stems = {out: _stem(node, out) for node in program.nodes for out in node.outputs}
         states = state_names(program)
         for value in program.given:
-            wish = states.get(value) or identifier(value.name) or {NUMBER: "c", ARGUMENT: "x"}.get(value.origin, "constant")
+            wish = titles.get(value.name) or states.get(value) or identifier(value.name) or {NUMBER: "c", ARGUMENT: "x"}.get(value.origin, "constant")
             self._names[value] = self.unlike(wish)
         _Course(program, self).name()
 

@@ -1,70 +1,22 @@
-"""A listing as text: sections with their headings, shapes in a column beside the lines, no line too long.
+"""Code on a page: comments in a column beside their lines, no line too long.
 
-Called by `longhand` and `script`.
+Called by `function` and `script`.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Sequence
-
-from byhand.program.ir import UPDATE
-from byhand.program.longhand.expression import text
-from byhand.program.longhand.line import Line, Listing, Loop
+from collections.abc import Sequence
 
 WIDTH = 100
 COLUMN = 64  # lines longer than this do not move the column of comments
 
-Explain = Callable[[Line], str]
+Row = tuple[str, str]
+"""Code, and the comment beside it."""
 
 
-def body(listing: Listing, explain: Explain | None = None) -> list[str]:
-    """The lines of a step, without indentation of their own but for loops."""
-    out: list[str] = []
-    sections = list(dict.fromkeys(part.section for part in listing.lines))
-    for section, parts in _runs(listing.lines):
-        if len(sections) > 1:
-            out += [*([""] if out else []), f"# {section}"]
-        rows: list[tuple[str, str]] = []
-        for part in parts:
-            rows += _loop(part, explain) if isinstance(part, Loop) else _rows(part, section != UPDATE, explain)
-        out += _aligned(rows)
-    return out
-
-
-def _runs(parts: Sequence[Line | Loop]) -> list[tuple[str, list[Line | Loop]]]:
-    """Neighbours of one section together."""
-    runs: list[tuple[str, list[Line | Loop]]] = []
-    for part in parts:
-        if not runs or runs[-1][0] != part.section:
-            runs.append((part.section, []))
-        runs[-1][1].append(part)
-    return runs
-
-
-def _rows(line: Line, shaped: bool, explain: Explain | None) -> list[tuple[str, str]]:
-    """Code and comment, a row for each statement."""
-    note = explain(line) if explain is not None else ""
-    rows = []
-    for i, (part, shape) in enumerate(zip(line.statements, line.shapes, strict=True)):
-        comment = f"{shape}" if shaped and shape is not None else ""
-        if i == len(line.statements) - 1 and note:
-            comment = f"{comment}  {note}".strip()
-        rows.append((text(part), comment))
-    return rows
-
-
-def _loop(loop: Loop, explain: Explain | None) -> list[tuple[str, str]]:
-    rows = [(f"for {', '.join(loop.names)} in (", "")]
-    rows += [(f"    ({', '.join(row)}),", "") for row in loop.rows]
-    rows.append(("):", ""))
-    for line in loop.body:
-        rows += [(f"    {code}", comment) for code, comment in _rows(line, False, explain)]
-    return rows
-
-
-def _aligned(rows: Sequence[tuple[str, str]]) -> list[str]:
+def aligned(rows: Sequence[Row]) -> list[str]:
     """Comments in one column; a comment that has no room goes on below its line."""
     widths = [len(code) for code, comment in rows if comment and len(code) <= COLUMN]
     column = max(widths, default=0) + 2

@@ -33,12 +33,14 @@ class Reading:
     statements   what comes first; it assigns only names that begin with no parameter's name
     results      a formula for each output
     around       functions and constants that must stand above
+    ignored      what may happen without being an error, as `np.errstate` names it: "over", "divide"
     """
 
     parameters: list[str]
     statements: list[ast.stmt]
     results: list[Tree]
     around: Surroundings = field(default_factory=Surroundings)
+    ignored: set[str] = field(default_factory=set)
 
     @property
     def locals(self) -> list[str]:
@@ -69,9 +71,17 @@ def read(node: Node, taken: set[str]) -> Reading:
     settling = Settling(known, kernel.__globals__)
     try:
         residual = _settled([copied(part) for part in statements(kernel)], settling)
-        return _formula(node, parameters, residual) or _lines(node, parameters, residual)
+        reading = _formula(node, parameters, residual) or _lines(node, parameters, residual)
+        reading.ignored = _ignored(definition(kernel))
+        return reading
     except (_NoFormulaError, UnreadableError):
         return _function(node, parameters, Settling(known, kernel.__globals__), taken)
+
+
+def _ignored(tree: ast.FunctionDef) -> set[str]:
+    """What a kernel tells NumPy to ignore."""
+    calls = [item.context_expr for part in ast.walk(tree) if isinstance(part, ast.With) for item in part.items]
+    return {str(k.arg) for call in calls if isinstance(call, ast.Call) for k in call.keywords}
 
 
 def _parameters(node: Node) -> list[str]:

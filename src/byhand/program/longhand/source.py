@@ -9,6 +9,7 @@ import ast
 import builtins
 import functools
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from types import FunctionType, ModuleType
@@ -53,9 +54,19 @@ def printed(function: Callable[..., Any], title: str, body: list[ast.stmt] | Non
         doc = [f'"""{sentence(function)}"""'] if sentence(function) else []
         lines += textwrap.indent("\n".join([*doc, *map(text, body)]), "    ").splitlines()
     else:
-        source = textwrap.dedent(inspect.getsource(function)).splitlines()
-        lines += [line.replace("# type: ignore[arg-type]", "").rstrip() for line in source[tree.body[0].lineno - 1 :]]
+        lines += _verbatim(function)
     return "\n".join(lines)
+
+
+def _verbatim(function: Callable[..., Any]) -> list[str]:
+    """The body as it stands, comments and all, without what only a type checker reads."""
+    tree = definition(function)
+    lines = textwrap.dedent(inspect.getsource(function)).splitlines()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            line, ends = lines[node.lineno - 1], node.target.end_col_offset
+            lines[node.lineno - 1] = f"{line[:ends]} = {line[node.value.col_offset :]}"
+    return [re.sub(r"\s*# type: ignore.*", "", line) for line in lines[tree.body[0].lineno - 1 :]]
 
 
 def parameters(function: Callable[..., Any], kept: set[str] | None = None) -> str:

@@ -24,7 +24,7 @@ PATTERNS: tuple[tuple[str, Sequence[str]], ...] = (
     ("m + (1 - b) * (g - m)", ("b * m + (1 - b) * g",)),
     # Adam with its corrections moved into the rate and into eps, as the end of section 2 of the paper has it
     (
-        "w - lr * (1 - b2**t)**0.5 / (1 - b1**t) * (m / (np.sqrt(v) + eps * (1 - b2**t)**0.5))",
+        "w - lr * (1 - b2**t)**0.5 / (1 - b1**t) * m / (np.sqrt(v) + eps * (1 - b2**t)**0.5)",
         ("m_hat = m / (1 - b1**t)", "v_hat = v / (1 - b2**t)", "w - lr * m_hat / (np.sqrt(v_hat) + eps)"),
     ),
 )

@@ -1,40 +1,53 @@
 """The generated module: formulas, nests, and kernels, which are what Python calls.
 
-A kernel is a run of items that needs no Python: nests, matrix products and checks. Most steps are one kernel. Where a
-node must be computed by NumPy, or numbers drawn, one kernel ends and the next begins after it.
+A kernel is a run of items that needs no Python: nests, matrix products, moves and checks. Most steps are one kernel.
+Where NumPy must compute a node, or numbers are drawn, one kernel ends and the next begins after it.
 """
 
 from __future__ import annotations
 
-import ast
 import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from byhand.program.ir import ARGUMENT, CHECK, DRAW, Node, Program, Value, labels, line
+from byhand.program.ir import ARGUMENT, CHECK, Node, Program, Value, labels, line
 from byhand.program.loops import mathematics, moves
 from byhand.program.loops.blas import Blas
 from byhand.program.loops.expressions import BOOLEAN, CODE
 from byhand.program.loops.machine_code import INTEGER, REAL
-from byhand.program.loops.nests import MARK, Nest, Pointer, Writer
+from byhand.program.loops.manuscript import Parameter, Pointer
+from byhand.program.loops.nests import manuscript
 from byhand.program.loops.outline import Settlement
-from byhand.program.loops.placement import Item, Placement
+from byhand.program.loops.placement import Item
 from byhand.program.loops.products import product
 from byhand.program.loops.storage import Storage
+from byhand.program.primitives import PRODUCT
 
-RESERVED = {"for", "in", "range", "where", "not", "np", "table", "at", "def", "return", "if", "is", "lambda", "step"}
+RESERVED = {"and", "at", "def", "for", "if", "in", "is", "lambda", "not", "np", "or", "range", "return", "table", "where"}
+
+HEADER = '''"""{name}: the loops of one run.
+
+`p[i]` is the number at place i of the memory at p; f4, f8, i8, … are the types of numbers. `plus` and its like add up in
+any order, so that the machine can add many at a time. See byhand.program.loops.
+"""'''
 
 
 @dataclass(eq=False)
 class Kernel:
-    """A function of the module: the table of addresses, the identities of the arguments, the numbers."""
+    """A function of the table of addresses, the identities of the arguments, and the numbers.
+
+    title     what it computes, if it is one item only
+    pointers  the names of the pointers that it defines, by root and offset
+    """
 
     name: str
+    title: str = ""
+    is_product: bool = False
     lines: list[str] = field(default_factory=list)
     pointers: dict[tuple[Value, int], str] = field(default_factory=dict)
+    checks: int = 0
 
 
 @dataclass(eq=False)
@@ -45,6 +58,8 @@ class Assembly:
     table   the roots whose addresses the table holds, in order
     steps   kernels, and nodes that Python computes, in order
     checks  the checks in the kernels; a kernel returns the number of one that failed, counted from 1, or 0
+    nests   how many nests the kernels call
+    source  the text
     """
 
     program: Program
@@ -54,18 +69,19 @@ class Assembly:
     table: list[Value] = field(default_factory=list)
     steps: list[Kernel | Node] = field(default_factory=list)
     checks: list[Node] = field(default_factory=list)
-    source: str = ""
     nests: int = 0
+    source: str = ""
 
     def __post_init__(self) -> None:
-        self.names = labels(self.program)
-        self._numbered: dict[Value, int] = {}
-        self._nests: dict[str, str] = {}
+        self.names = {x: name + "_" * (name in RESERVED) for x, name in labels(self.program).items()}
+        self._places: dict[Value, int] = {}
+        self._functions: dict[str, str] = {}
         self._texts: list[str] = []
-        self._taken = {*RESERVED}
         for item in self.settlement.placement.items:
             self._item(item)
-        self.source = self._module()
+        kernels = [self._kernel_text(step) for step in self.steps if isinstance(step, Kernel)]
+        body = "\n\n\n".join([*self._texts, *kernels])
+        self.source = "\n\n\n".join([HEADER.format(name=self.program.name), *_formulas(body), body]) + "\n"
 
     @property
     def storage(self) -> Storage:
@@ -81,165 +97,113 @@ class Assembly:
     @functools.cached_property
     def numbers(self) -> list[Value]:
         """The numbers that kernels are given: those that some nest reads."""
-        found: dict[Value, None] = {}
-        for node in self.settlement.placement.at:
-            if self.settlement.placement.at[node].fused:
-                found |= {x: None for x in node.values if x.dtype is None}
-        return list(found)
+        fused = [node for item in self.settlement.placement.items if item.fused for node in item.nodes]
+        moved = [node for item in self.settlement.placement.items for node in item.nodes if moves.known(node)]
+        return list(dict.fromkeys(x for node in (*fused, *moved) for x in node.values if x.dtype is None))
 
     def _item(self, item: Item) -> None:
         node = item.nodes[0]
+        made = product(node, self.storage) if node.op.kind == PRODUCT and self.blas is not None else None
+        if not item.fused and node.op is not CHECK and made is None and not moves.known(node):
+            self.steps.append(node)
+            return
+        kernel = self._kernel()
         if item.fused:
-            self._nest(item)
+            self._nest(item, kernel)
         elif node.op is CHECK:
             self.checks.append(node)
-            flag = self._element(node.inputs[0])
-            self._kernel().lines += [f"if {flag} != u1(0):", f"    return {len(self.checks)}"]
-        elif node.op.kind == "product" and self.blas is not None and (made := product(node, self.storage)) is not None:
-            kernel = self._kernel()
+            kernel.checks += 1
+            flag = self.storage.spot(node.inputs[0])
+            pointer = self._pointer(kernel, flag.root, flag.offset)
+            kernel.lines += [f"if {pointer}[0] != u1(0):", f"    return {len(self.checks)}"]
+        elif made is not None:
             names = [self._pointer(kernel, spot.root, spot.offset) for spot, _ in made.operands]
             kernel.lines += [f"# {line(node, self.names)}", *made.calls(names)]
-        elif moves.known(node):
-            self._move(node)
         else:
-            self.steps.append(node)
-
-    def _move(self, node: Node) -> None:
-        kernel = self._kernel()
-        kernel.lines.append(f"# {line(node, self.names)}")
-        for move in moves.moves(node, self.storage):
-            name = self._defined(move.text, move.text)
-            arguments = [self._pointer(kernel, spot.root, spot.offset) for spot in move.spots]
-            kernel.lines.append(f"{name}({', '.join(arguments)})")
-
-    def _defined(self, key: str, text: str) -> str:
-        """The name of the function that has this text, but for its name."""
-        name = self._nests.get(key)
-        if name is None:
-            name = self._nests[key] = f"nest_{len(self._nests) + 1}"
-            self._texts.append(f"@nest\ndef {name}{text}")
-        return name
+            kernel.lines.append(f"# {line(node, self.names)}")
+            for move in moves.moves(node, self.storage):
+                pointers = [self._pointer(kernel, spot.root, spot.offset) for spot in move.spots]
+                kernel.lines.append(f"{self._defined(move.text, move.text)}({', '.join(pointers)})")
+        kernel.title = kernel.title or (kernel.lines[0].removeprefix("# ") if kernel.lines else "")
+        kernel.is_product = made is not None
 
     def _kernel(self) -> Kernel:
-        if not self.steps or not isinstance(self.steps[-1], Kernel) or (self.split and self.steps[-1].lines):
-            count = sum(isinstance(step, Kernel) for step in self.steps)
-            self.steps.append(Kernel(f"kernel_{count + 1}"))
-        return self.steps[-1]  # type: ignore[return-value]
-
-    def _element(self, x: Value) -> str:
-        spot = self.storage.spot(x)
-        return f"{self._pointer(self._kernel(), spot.root, spot.offset)}[0]"
+        """The kernel that is being written."""
+        latest = self.steps[-1] if self.steps else None
+        if not isinstance(latest, Kernel) or (self.split and latest.lines):
+            latest = Kernel(f"kernel_{1 + sum(isinstance(step, Kernel) for step in self.steps)}")
+            self.steps.append(latest)
+        return latest
 
     def _pointer(self, kernel: Kernel, root: Value, offset: int) -> str:
         """The name of a pointer, which the kernel defines where it begins."""
         root = self.storage.memory(root)
-        found = kernel.pointers.get((root, offset))
-        if found is None:
-            name = self.names[root]
-            found = kernel.pointers[root, offset] = name + (f"_{offset}" if offset else "") + ("_" if name in RESERVED else "")
-        return found
+        name = f"{self.names[root]}_{offset}" if offset else self.names[root]
+        return kernel.pointers.setdefault((root, offset), name)
 
-    def _nest(self, item: Item) -> None:
-        writer = Writer(self.settlement.outlines[item], self.storage)
-        nest, kernel = writer.nest, self._kernel()
-        if not nest.lines:
+    def _nest(self, item: Item, kernel: Kernel) -> None:
+        made = manuscript(self.settlement.outlines[item], self.storage)
+        if not made.lines:
             return
         self.nests += 1
-        key = "\n".join(_marked(nest, lambda i, _: f"a{i}"))
-        types = [_kind(x) for x, _ in nest.parameters]
-        name = self._defined(f"{types}{key}", self._definition(nest))
+        types = [_type(x) for x, _ in made.parameters]
+        name = self._defined(f"{types}{made.canonical()}", made.readable(self.names, RESERVED))
         arguments = []
-        for x, _ in nest.parameters:
+        for x, _ in made.parameters:
             if isinstance(x, Value):
                 arguments.append(self.names[x])
             else:
                 arguments.append(str(x.offset) if x.root is None else self._pointer(kernel, x.root, x.offset))
         kernel.lines.append(f"{name}({', '.join(arguments)})")
 
-    def _definition(self, nest: Nest) -> str:
-        """A nest with names for readers."""
-        taken = {*RESERVED}
-        chosen: dict[int, str] = {}
-
-        def word(i: int, wish: tuple[Any, str]) -> str:
-            if i not in chosen:
-                base = (self.names[wish[0]] if isinstance(wish[0], Value) else str(wish[0])) + wish[1]
-                text, k = base, 2
-                while text in taken:
-                    text, k = f"{base}_{k}", k + 1
-                taken.add(text)
-                chosen[i] = text
-            return chosen[i]
-
-        for number, (wish, _) in enumerate(nest.names):
-            if wish in ("i", "j", "k", "l", "n"):
-                word(number, nest.names[number])
-        lines = list(_marked(nest, word))
-        return "\n".join([f"({lines[0]}):", *lines[1:]])
-
-    def _module(self) -> str:
-        kernels = [self._kernel_text(step) for step in self.steps if isinstance(step, Kernel)]
-        body = "\n\n\n".join([*self._texts, *kernels])
-        return "\n\n\n".join([f'"""{self.program.name}, as loops."""', *_formulas(body), body]) + "\n"
+    def _defined(self, key: str, text: str) -> str:
+        """The name of the function that has this text, but for its name."""
+        name = self._functions.get(key)
+        if name is None:
+            name = self._functions[key] = f"nest_{len(self._functions) + 1}"
+            self._texts.append(f"@nest\ndef {name}{text}")
+        return name
 
     def _kernel_text(self, kernel: Kernel) -> str:
         given = [self.names[x] for x in (*self.program.arguments, *self.numbers)]
         lines = [f"def {kernel.name}({', '.join(['table', *given])}):"]
-        done = set()
-        for (root, offset), name in kernel.pointers.items():
+        # a pointer to the start of an argument takes the name that the identity had, so it comes last
+        for (root, offset), name in sorted(kernel.pointers.items(), key=lambda pointer: -pointer[0][1]):
             code = "u1" if root.dtype == BOOLEAN else CODE[root.dtype]  # type: ignore[index]
-            base = kernel.pointers.get((root, 0))
-            if root.origin == ARGUMENT:
-                start = f"argument_{code}({self.names[root]})"
-            else:
-                start = f"pointer_{code}(table, {self._number(root)})"
-            if base in done and offset:
-                start = str(base)
+            is_given = root.origin == ARGUMENT
+            start = f"argument_{code}({self.names[root]})" if is_given else f"pointer_{code}(table, {self._place(root)})"
             lines.append(f"    {name} = {f'at({start}, {offset})' if offset else start}")
-            if not offset:
-                done.add(name)
         return "\n".join([*lines, *["    " + text for text in kernel.lines], "    return 0"])
 
-    def _number(self, root: Value) -> int:
-        if root not in self._numbered:
-            self._numbered[root] = len(self.table)
+    def _place(self, root: Value) -> int:
+        """The place of a root in the table."""
+        if root not in self._places:
+            self._places[root] = len(self.table)
             self.table.append(root)
-        return self._numbered[root]
+        return self._places[root]
 
 
-def _kind(x: Pointer | Value) -> str:
-    if isinstance(x, Value):
-        return REAL
-    return "n" if x.root is None else CODE[x.root.dtype]  # type: ignore[index]
-
-
-def _marked(nest: Nest, word: Any) -> Iterator[str]:
-    """The parameters, then the lines of a nest, with its marks replaced."""
-    parameters = ", ".join(mark for _, mark in nest.parameters)
-    for text in (parameters, *nest.lines):
-        yield MARK.sub(lambda match: word(int(match[1]), nest.names[int(match[1])]), text)
+def _type(x: Parameter) -> str:
+    if isinstance(x, Pointer):
+        return "n" if x.root is None else CODE[x.root.dtype]  # type: ignore[index]
+    return REAL
 
 
 @functools.cache
 def _library() -> dict[str, str]:
     """The text of each formula of `mathematics`."""
-    text = Path(mathematics.__file__).read_text("utf-8")
-    found = {}
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith(("bits", "of_bits")):
-            found[node.name] = "@formula\n" + str(ast.get_source_segment(text, node))
-    return found
+    text = Path(mathematics.__file__).read_text("utf-8").partition("\n# float32\n")[2]
+    parts = [part.strip() for part in re.split(r"\n\n\n(?:# float64\n\n\n)?", text)]
+    return {part.partition("(")[0].removeprefix("def "): f"@formula\n{part}" for part in parts}
 
 
-def _formulas(text: str) -> list[str]:
+def _formulas(text: str) -> Iterator[str]:
     """The formulas that a text calls, and those that they call, in the order of `mathematics`."""
-    library, needed, waiting = _library(), set(), [text]
+    library, waiting = _library(), [text]
+    needed: set[str] = set()
     while waiting:
         for name in re.findall(r"\b(\w+_f[48])\(", waiting.pop()):
             if name in library and name not in needed:
                 needed.add(name)
                 waiting.append(library[name])
-    return [code for name, code in library.items() if name in needed]
-
-
-__all__ = ["DRAW", "Assembly", "Kernel", "Placement"]
+    yield from (code for name, code in library.items() if name in needed)

@@ -6,7 +6,7 @@ node, or of one value, are never the same, even if x + x.T seems to say so: then
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 
 from byhand.program.ir import Node, Program, Value
 from byhand.program.loops.rewriting import GATHER
@@ -24,7 +24,7 @@ class Spaces:
     extents  how often a loop runs, by number
     """
 
-    def __init__(self, program: Program, sources: dict[Value, Source], fused: Callable[[Node], bool]) -> None:
+    def __init__(self, program: Program, sources: dict[Value, Source], fused: Collection[Node]) -> None:
         self.sources = sources
         self._parent: list[int] = []
         self._owners: list[set[object]] = []
@@ -32,7 +32,7 @@ class Spaces:
         self._of_value: dict[Value, Tags] = {}
         self._of_node: dict[Node, Tags] = {}
         for node in program.nodes:
-            if fused(node):
+            if node in fused:
                 self._enter(node)
 
     def tags(self, node: Node) -> Tags:

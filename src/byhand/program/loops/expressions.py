@@ -7,8 +7,8 @@ call of the C library in the middle of a loop costs more than the rest of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -53,13 +53,8 @@ FORMS_OF_BOOLEANS: dict[str, str] = {
     "equal": "({0} == {1})", "not_equal": "({0} != {1})",
 }  # fmt: skip
 
-REPEATED = {"square", "sign", "isnan", "absolute"}
+REPEATED = {"square", "sign", "isnan", "absolute", "power"}
 """Forms that name an operand more than once, which should then be a name and no formula."""
-
-FOLDS = {
-    "add": ("plus", "maximum", 0), "multiply": ("times", "", 1), "maximum": ("larger", "maximum", None),
-    "minimum": ("smaller", "minimum", None), "logical_or": ("", "", 0), "logical_and": ("", "", 1),
-}  # fmt: skip
 
 POWERS = {2: "{0} * {0}", 3: "{0} * {0} * {0}", 4: "({0} * {0}) * ({0} * {0})", 0.5: "sqrt({0})", 1: "{0}"}
 """Exponents that need no logarithm; also with a minus, as the reciprocal."""
@@ -139,10 +134,7 @@ def elementwise_text(node: Node, operands: Sequence[str]) -> str:
     kind = kinds[0]
     if node.op.name == "power":
         return str(_power(node)).format(operands[0], t=CODE[kind])
-    text = _forms(kind)[node.op.name].format(*operands, t=CODE[kind])
-    if kind.kind in "iu" and kind.itemsize < 8 and out == kind:
-        text = f"{CODE[kind]}({text})"  # Numba computes with 64 bits
-    return text
+    return _forms(kind)[node.op.name].format(*operands, t=CODE[kind])
 
 
 def _power(node: Node) -> str | None:
@@ -170,50 +162,66 @@ def literal(x: Any, kind: Dtype) -> str:
     value = kind.type(x).item() if kind.kind in "iu" else float(x)
     if isinstance(value, float) and not math.isfinite(value):
         return f"{CODE[kind]}({'np.nan' if math.isnan(value) else '-np.inf' if value < 0 else 'np.inf'})"
-    return f"{CODE[kind]}({int(value) if value == int(value) and abs(value) < 1e15 else value!r})"
+    whole = value == int(value) and abs(value) < 1e15 and str(value) != "-0.0"
+    return f"{CODE[kind]}({int(value) if whole else value!r})"
 
 
 class Fold:
     """How a fold is written.
 
-    kind     the dtype it is summed in
-    start    what it begins with
+    kind        the dtype it is summed in
+    start       what it begins with
+    is_extreme  whether it is a maximum or a minimum
+    minds_nan   whether a NaN among many is to be seen in the end
     """
 
-    def __init__(self, node: Node, alone: bool, count: int) -> None:
+    def __init__(self, node: Node, count: int = 0) -> None:
         self.name = node.op.name.removesuffix(".reduce")
         out: Any = node.out.dtype
         # one sum over many float32 loses digits that NumPy, which sums pairwise, does not lose
-        wide = alone and self.name == "add" and out == np.float32 and count > MANY
+        wide = self.name == "add" and out == np.float32 and count > MANY
         self.kind = np.dtype(np.float64) if wide else out
-        self.extreme = self.name in ("maximum", "minimum")
-        if not self.extreme:
-            self.start = literal(FOLDS[self.name][2], self.kind)
-        elif self.kind.kind == "f":
-            self.start = literal(-np.inf if self.name == "maximum" else np.inf, self.kind)
+        self.is_extreme = self.name in ("maximum", "minimum")
+        self.minds_nan = self.is_extreme and self.kind.kind == "f"
+        if self.is_extreme:
+            limits = np.iinfo(self.kind) if self.kind.kind in "iu" else None
+            low, high = (-np.inf, np.inf) if limits is None else (limits.min, limits.max)
+            self.start = literal(low if self.name == "maximum" else high, self.kind)
         else:
-            limits = np.iinfo(self.kind)
-            self.start = literal(limits.min if self.name == "maximum" else limits.max, self.kind)
-        self.minds_nan = self.extreme and self.kind.kind == "f"
+            self.start = literal(FOLDS[self.name].start, self.kind)
 
     def step(self, total: str, x: str) -> str:
         """A running total with one more value, in any order."""
-        if self.kind == BOOLEAN:
-            return f"{total} {'|' if self.name == 'logical_or' else '&'} {x}"
-        text = f"{FOLDS[self.name][0]}({total}, {x})"
-        return text
+        word = FOLDS[self.name].running
+        return f"{word}({total}, {x})" if self.kind != BOOLEAN else self.pair(total, x)
 
     def pair(self, a: str, b: str) -> str:
         """Two values as one, in this order."""
-        if self.kind == BOOLEAN:
-            return f"{a} {'|' if self.name == 'logical_or' else '&'} {b}"
-        if self.extreme:
+        if self.is_extreme:
             return f"{self.name}({a}, {b})"
-        text = f"{a} {'+' if self.name == 'add' else '*'} {b}"
-        return f"{CODE[self.kind]}({text})" if self.kind.kind in "iu" and self.kind.itemsize < 8 else text
+        return f"{a} {FOLDS[self.name].sign} {b}"
 
+    def joined(self, terms: Sequence[str]) -> str:
+        """Several values as one."""
+        total = terms[0]
+        for term in terms[1:]:
+            total = self.pair(total, term)
+        return total
+
+
+class FoldForm(NamedTuple):
+    """A fold's word for a running total, its sign between two, and what it begins with."""
+
+    running: str
+    sign: str
+    start: int
+
+
+FOLDS = {
+    "add": FoldForm("plus", "+", 0), "multiply": FoldForm("times", "*", 1),
+    "maximum": FoldForm("larger", "", 0), "minimum": FoldForm("smaller", "", 0),
+    "logical_or": FoldForm("", "|", 0), "logical_and": FoldForm("", "&", 1),
+}  # fmt: skip
 
 MANY = 2048
 """Values whose sum, one after the other in each lane of a vector, is as exact as NumPy's."""
-
-Text = Callable[[str], str]

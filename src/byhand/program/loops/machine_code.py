@@ -92,7 +92,9 @@ def _llvm() -> Any:
         ) from error
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(llvm))  # opens this process to LLVM: memset and its kin
+    llvm.create_mcjit_compiler(
+        llvm.parse_assembly(""), _machine(llvm)
+    )  # opens this process to LLVM: memset and its kin
     return llvm
 
 

@@ -116,7 +116,10 @@ def _merged(axes: Sequence[Dimension]) -> list[Dimension]:
 
 def _loops(axes: Sequence[Dimension], indent: int, begin: int = 0) -> tuple[list[str], list[str]]:
     names = list("ijklmopq"[begin : begin + len(axes)])
-    lines = [f"{'    ' * (indent + k)}for {i} in range({axis[0]}):" for k, (i, axis) in enumerate(zip(names, axes, strict=True))]
+    lines = [
+        f"{'    ' * (indent + k)}for {i} in range({axis[0]}):"
+        for k, (i, axis) in enumerate(zip(names, axes, strict=True))
+    ]
     return lines, names
 
 

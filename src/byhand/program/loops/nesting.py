@@ -93,7 +93,11 @@ def _arranged(nodes: list[Node], open_loops: set[int], placement: Placement) -> 
 
 
 def _group(
-    node: Node, rest: list[int], groups: list[tuple[int | None, list[Node]]], where: dict[Node, int], placement: Placement
+    node: Node,
+    rest: list[int],
+    groups: list[tuple[int | None, list[Node]]],
+    where: dict[Node, int],
+    placement: Placement,
 ) -> int | None:
     """The first group that the node can join."""
     first, shared = 0, -1

@@ -194,7 +194,9 @@ class Settlement:
             elif needy:
                 shared = made.shared(node, needy)
                 inner = [tag for tag in order if tag not in shared]
-                self.storage.place_scratch(root, [made.placement.spaces.result(node).index(t) for t in inner], self.number[item])
+                self.storage.place_scratch(
+                    root, [made.placement.spaces.result(node).index(t) for t in inner], self.number[item]
+                )
 
     def _axes(self, root: Value, loops: Sequence[int], made: Outline) -> list[int]:
         """The axes of a root in the order of these loops; those of size 1 first."""
@@ -272,7 +274,9 @@ class Settlement:
                     return None
                 if not named:
                     continue
-                steps = {tag: step for tag, step in zip(theirs, self.storage.spot(x).strides, strict=True) if tag is not None}
+                steps = {
+                    tag: step for tag, step in zip(theirs, self.storage.spot(x).strides, strict=True) if tag is not None
+                }
                 lies = sorted(steps, key=lambda tag: -steps[tag])
                 if named != tags or not _without_gaps([(spaces.extents[tag], steps[tag]) for tag in lies]):
                     return None

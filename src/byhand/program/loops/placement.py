@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from byhand.program.ir import CHECK, Node, Program, Value
 from byhand.program.loops.axes import Spaces
 from byhand.program.primitives import FOLD, NUMERIC, VIEW
 
-SHORT = 16
-"""Loops of at most this many rounds may be written out, …"""
-
-NARROW = 64
-"""… if a node then has at most this many lines; the loop around them is what gets vectorised."""
+SHORT, NARROW, LONGER = 16, 64, 4
+"""Loops of at most SHORT rounds may be written out, if a node then has at most NARROW lines. The loop around them is what
+gets vectorised, and has at least LONGER times as many rounds."""
 
 PLAIN, WRITTEN_OUT, NESTED = "plain", "written out", "nested"
 
@@ -48,7 +46,9 @@ class Item:
 class Placement:
     """The items of a program, in order."""
 
-    def __init__(self, program: Program, spaces: Spaces, fused: Callable[[Node], bool], fixed: Callable[[Value, int], int | None]) -> None:
+    def __init__(
+        self, program: Program, spaces: Spaces, fused: Collection[Node], fixed: Callable[[Value, int], int | None]
+    ) -> None:
         self.program, self.spaces, self.fused, self.fixed = program, spaces, fused, fixed
         self.producers = program.producers()
         self.number = {node: i for i, node in enumerate(program.nodes)}
@@ -71,7 +71,7 @@ class Placement:
         for node in self.program.nodes:
             if node.op.kind in (NUMERIC, VIEW) or node in self.at:
                 continue
-            if not self.fused(node):
+            if node not in self.fused:
                 self._need(node.values)
                 self._append(Item([node], None, False, self._last() + 1))
                 if node.op is CHECK:
@@ -101,7 +101,8 @@ class Placement:
         cone = self._waiting(node)
         item = self._host(node, cone, before)
         if item is None:
-            item = Item([], self._outer_loop(node), True, 0.0)
+            loop = self._outer_loop(node)
+            item = Item([], loop, True, 0.0, self._form(node, loop))
             first = self._after(cone) if before is None and not self.spaces.loops(node) else None
             item.place = self._place(before, first)
             bisect.insort(self.items, item, key=lambda it: it.place)
@@ -127,9 +128,8 @@ class Placement:
     def _enter(self, node: Node, item: Item) -> None:
         item.nodes.append(node)
         self.at[node] = item
-        form = self._form(node, item.loop)
-        if form != PLAIN:
-            item.form = form
+        if item.form == PLAIN:
+            item.form = self._form(node, item.loop)
         for x in node.values:
             root = self.root(x)
             if root not in item.reads:
@@ -145,7 +145,11 @@ class Placement:
             i = bisect.bisect_left(places, before.place)
             return (places[i - 1] + before.place) / 2 if i else before.place - 1
         i = bisect.bisect_right(places, after)
-        return (places[i - 1] + places[i]) / 2 if 0 < i < len(places) else (self._last() + 1 if i else places[0] - 1 if places else 0.0)
+        return (
+            (places[i - 1] + places[i]) / 2
+            if 0 < i < len(places)
+            else (self._last() + 1 if i else places[0] - 1 if places else 0.0)
+        )
 
     def _after(self, cone: list[Node]) -> float:
         """The place of the last item that any of these needs."""
@@ -172,7 +176,11 @@ class Placement:
         if state is None:
             return -math.inf
         readers = [item.place for item in self.readers.get(state, ())]
-        others = [self.at[n].place for n in self.program.nodes if n in self.at and not self.at[n].fused and state in map(self.root, n.values)]
+        others = [
+            self.at[n].place
+            for n in self.program.nodes
+            if n in self.at and not self.at[n].fused and state in map(self.root, n.values)
+        ]
         return max([self.checks_seen, *readers, *others])
 
     def _related(self, cone: list[Node]) -> Iterator[Item]:
@@ -201,7 +209,9 @@ class Placement:
         if item.loop is None:
             return all(self._place_of(x) <= item.place for x in node.values)
         form = self._form(node, item.loop)
-        if PLAIN not in (form, item.form) and form != item.form:
+        if item.form == NESTED and form == WRITTEN_OUT:
+            return False
+        if item.form == WRITTEN_OUT and form == NESTED and not self._is_short(node, item.loop):
             return False
         for x in node.values:
             if self._place_of(x) > item.place:
@@ -223,7 +233,11 @@ class Placement:
         if maker.op.kind == FOLD and loop in self.spaces.folded(maker):
             return False
         tags = self.spaces.reading_root(node, x)
-        return tags is not None and loop in self.spaces.result(maker) and tags[self.spaces.result(maker).index(loop)] == loop
+        return (
+            tags is not None
+            and loop in self.spaces.result(maker)
+            and tags[self.spaces.result(maker).index(loop)] == loop
+        )
 
     def _core(self, node: Node, cone: list[Node], item: Item) -> set[Node]:
         """Those of the waiting nodes that can run in the same rounds as the node itself."""
@@ -248,35 +262,45 @@ class Placement:
     # Which loop.
 
     def _outer_loop(self, node: Node) -> int | None:
+        """The loop around a new cluster."""
         loops = self.spaces.loops(node)
         if not loops:
             return None
         longest = max(loops, key=self.spaces.extents.__getitem__)
-        if self._form(node, longest) != NESTED:
-            return longest
-        return self.slowest(node, loops)
+        natural = self.slowest(node, loops)
+        if self._form(node, longest) == WRITTEN_OUT:
+            neighbours = self.spaces.extents[self.order(node, loops)[-1]]
+            if node.op.kind == FOLD or neighbours <= SHORT:
+                return longest
+        return natural
 
     def slowest(self, node: Node, loops: list[int]) -> int:
-        """The one of these loops whose steps are the longest in memory, by the operand that has most of them."""
-        best: tuple[tuple[int, int], int] | None = None
+        """The one of these loops whose steps are the longest in memory."""
+        return self.order(node, loops)[0]
+
+    def order(self, node: Node, loops: list[int]) -> list[int]:
+        """These loops from the one with the longest steps in memory, by the largest operand that is given."""
+        best: tuple[int, list[int]] | None = None
         for x in node.values:
-            if x.dtype is None:
+            if x.dtype is None or self.maker(x) is not None:
                 continue
             tags = self.spaces.reading(node, x)
-            steps = {tag: self.fixed(x, axis) for axis, tag in enumerate(tags) if tag in loops}
-            if steps and None not in steps.values():
-                rank = len(steps), x.size
-                if best is None or rank > best[0]:
-                    best = rank, max(steps, key=lambda tag: steps[tag] or 0)  # type: ignore[arg-type]
-        if best is not None and best[0][0] == len(loops):
+            steps = {tag: self.fixed(x, axis) or 0 for axis, tag in enumerate(tags) if tag in loops}
+            if len(steps) == len(loops) and (best is None or x.size > best[0]):
+                best = x.size, sorted(steps, key=lambda tag: -steps[tag])  # type: ignore[arg-type, return-value]
+        if best is not None:
             return best[1]
         tags, value = self.spaces.tags(node), node.inputs[0] if node.op.kind == FOLD else node.out
-        return next(tag for tag in (tags[axis] for axis in value.order) if tag in loops)  # type: ignore[misc]
+        return [tag for tag in (tags[axis] for axis in value.order) if tag in loops]  # type: ignore[misc]
 
     def _form(self, node: Node, loop: int | None) -> str:
-        """What is left inside of a loop over the node: nothing, loops short enough to be written out, or more."""
+        """What is left inside of a loop over the node: nothing, loops better written out, or nested ones."""
         rest = [self.spaces.extents[tag] for tag in self.spaces.loops(node) if tag != loop]
-        if not rest:
+        if loop is None or not rest:
             return PLAIN
-        return WRITTEN_OUT if max(rest) <= SHORT and math.prod(rest) <= NARROW else NESTED
+        long = self.spaces.extents[loop] >= LONGER * max(rest)
+        return WRITTEN_OUT if long and self._is_short(node, loop) else NESTED
 
+    def _is_short(self, node: Node, loop: int | None) -> bool:
+        rest = [self.spaces.extents[tag] for tag in self.spaces.loops(node) if tag != loop]
+        return max(rest, default=1) <= SHORT and math.prod(rest) <= NARROW

@@ -14,7 +14,19 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from byhand.program.loops.terms import BOOLEAN, INDEX, Block, Term, Type, alike, cast, compare, constant, literal, select
+from byhand.program.loops.terms import (
+    BOOLEAN,
+    INDEX,
+    Block,
+    Term,
+    Type,
+    alike,
+    cast,
+    compare,
+    constant,
+    literal,
+    select,
+)
 from byhand.program.loops.vocabulary import WORDS
 
 ARITHMETIC: dict[type[ast.AST], tuple[Callable[[Any, Any], Any], str, str, str]] = {
@@ -192,7 +204,9 @@ class _Function:
     def _negative(self, x: Term) -> Term:
         if x.type is None:
             return literal(-x.literal)
-        return self.block.do(x.type, f"fneg {x.type.llvm} {x.text}" if x.type.is_float else f"sub {x.type.llvm} 0, {x.text}")
+        return self.block.do(
+            x.type, f"fneg {x.type.llvm} {x.text}" if x.type.is_float else f"sub {x.type.llvm} 0, {x.text}"
+        )
 
     def _comparison(self, signs: Sequence[ast.cmpop], terms: Sequence[Term]) -> Term:
         result: Term | None = None

@@ -131,7 +131,7 @@ def _gemm(symbol: str, kind: Type) -> Word:
         blas = numpys_blas()
         whole = f"i{8 * (blas.integer if blas is not None else 8)}"
         flips = [FLIPPED if flip.literal else AS_IT_IS for flip in (flip_a, flip_b)]
-        arguments = [("i32", ROW_MAJOR), *[("i32", flip) for flip in flips]]
+        arguments: list[tuple[str, object]] = [("i32", ROW_MAJOR), *[("i32", flip) for flip in flips]]
         arguments += [(whole, x.literal) for x in (m, n, k)]
         arguments += [(kind.llvm, cast(block, alpha, kind).text), ("ptr", a.text), (whole, lda.literal)]
         arguments += [("ptr", b.text), (whole, ldb.literal), (kind.llvm, cast(block, beta, kind).text)]

@@ -12,7 +12,6 @@ from byhand.program.ir import Node, Program, Value
 from byhand.program.passes.likeness import only_broadcast
 from byhand.program.passes.sweep import Sweep
 from byhand.program.passes.vocabulary import (
-    CLONE,
     EXPAND,
     RESHAPE_TO,
     instead,
@@ -42,7 +41,7 @@ def _narrowed(node: Node, sweep: Sweep) -> Any:
     shape = np.broadcast_shapes(*[x.shape for x in inputs if is_array(x)])
     if shape == node.out.shape or node.op is COPY:  # which broadcasts to the shape of its output
         return instead(node, node.op, inputs, node.attrs)
-    if meaning(node) != CLONE and Value(shape, None).size < node.out.size and only_broadcast(node.out, sweep):
+    if Value(shape, None).size < node.out.size and only_broadcast(node.out, sweep):
         return _afterwards(node, inputs, shape, sweep)
     return _some(node, inputs)
 

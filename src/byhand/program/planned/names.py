@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from byhand.program.ir import ARGUMENT, NUMBER, Node, Value, identifier, labels
+from byhand.program.ir import ARGUMENT, NUMBER, Node, Program, Value, identifier, labels
 from byhand.program.memory import ALIAS, ARENA, FRESH, Home, Plan
 from byhand.program.primitives import BROADCAST, RESHAPE, TRANSPOSE
 from byhand.program.tiling import Tile
@@ -34,7 +34,7 @@ class Names:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.labels = plan, labels(plan.program)
+        self.plan, self.labels = plan, _labels(plan.program)
         self.producers = plan.program.producers()
         self.prologue: list[str] = []
         self.imported: dict[str, str] = {}
@@ -87,12 +87,12 @@ class Names:
         home = self.plan.homes[value]
         if home.kind == ALIAS and node is not None:
             base = self.of(node.inputs[0])
-            wish = self.labels[value] if value.name else f"{base}_T" if node.op is TRANSPOSE else f"{base}_view"
+            turned = base.removesuffix("_T") if base.endswith("_T") else f"{base}_T"
+            wish = self.labels[value] if value.name else turned if node.op is TRANSPOSE else f"{base}_view"
             self._known[key] = name = self.unique(wish)
             self._define(name, self.view(base, node), value)
             return name
-        first = home.of or value
-        self._known[key] = name = self.unique(self.labels.get(first if self.key(first) == key else value, "scratch"))
+        self._known[key] = name = self.unique(self.label(value))
         if home.kind == ARENA:
             self.prologue.append(f"{name} = {self.placed(value, home.index, value.shape)}")
         return name
@@ -112,6 +112,11 @@ class Names:
     def of_first(self, value: Value) -> str:
         """The name of the array of which a value is a part or a block."""
         return self.labels[self.home(value).of or self.plan.layouts[value].root]
+
+    def label(self, value: Value) -> str:
+        """What the array of a value should be called: the first value there gives the name."""
+        first = self.home(value).of
+        return self.labels.get(first if first is not None and self.key(first) == self.key(value) else value, "scratch")
 
     def placed(self, value: Value, offset: int, shape: tuple[int, ...]) -> str:
         """The text of a piece of the arena."""
@@ -243,10 +248,22 @@ class TileNames(Names):
         """The buffer of one block, and the text of as much of it as a block has rows."""
         tile, home = self.tile, self.home(value)
         axis = tile.axes[value]
-        name = self.unique(self.labels.get(home.of or value, "scratch"))
+        name = self.unique(self.label(value))
         shape = tuple(tile.step if i == axis else n for i, n in enumerate(value.shape))
         self.prologue.append(f"{name} = {self.placed(value, home.index, shape)}")
         return name, "" if tile.rows % tile.step == 0 else ": rows.stop - rows.start"
+
+
+def _labels(program: Program) -> dict[Value, str]:
+    """The names the program has for its values; of a gradient `d_` and the name of what it is the gradient of."""
+    found = labels(program)
+    for node in reversed(program.nodes):
+        for out in node.outputs:
+            if not out.name and out.gradient_of in found:
+                found[out] = f"d_{found[out.gradient_of]}"
+        if node.op is TRANSPOSE and not node.inputs[0].name and found[node.out].startswith("d_"):
+            found[node.inputs[0]] = f"{found[node.out]}_T"
+    return found
 
 
 def _part(part: Any) -> str | None:
