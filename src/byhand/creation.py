@@ -15,6 +15,7 @@ from byhand.core.capture import stands_in, values
 from byhand.core.dtypes import check_device, get_default_dtype, resolve
 from byhand.core.errors import DtypeError, ShapeError, UsageError
 from byhand.core.generator import Generator
+from byhand.core.recorder import wrap
 from byhand.core.variable import Array
 from byhand.ops import elementwise as e
 from byhand.ops import random
@@ -109,7 +110,7 @@ def _recorded(data: Any, dtype: Any) -> Tensor:
     if not stands_in(data):
         return Tensor(np.array(_array(data, dtype)))
     if not hasattr(data, "shape"):
-        return Tensor(e.mul(np.ones((), dtype), data))
+        return wrap(e.mul(np.ones((), dtype), data))
     copy: Tensor = e.cast(values(data), dtype=dtype)
     return copy
 
@@ -289,8 +290,10 @@ def randint_like(input: Any, low: int, high: int | None = None) -> Tensor:
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
     """0 … n − 1 in random order."""
-    array = random.permutation(n, generator)
-    return _made(array if dtype is None else e.cast(array, dtype=resolve(dtype)), device, False)
+    drawn: Any = random.permutation(n, generator)
+    if dtype is not None:
+        drawn = e.cast(drawn, dtype=resolve(dtype))
+    return _made(drawn, device, False)
 
 
 def normal(

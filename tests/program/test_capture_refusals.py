@@ -14,7 +14,7 @@ import pytest
 
 import byhand
 from byhand import nn, optim
-from byhand.core.errors import CaptureError, DomainError, UsageError
+from byhand.core.errors import CaptureError, DomainError, GraphError, UsageError
 from byhand.core.generator import default_generator
 from byhand.nn import functional as F
 from program.captured import contents, same
@@ -278,3 +278,37 @@ def test_checks_of_values_are_part_of_the_program() -> None:
         assert str(eager.value) == str(captured.value)
         compiled(good)
         assert "1 program>" in repr(compiled)
+
+
+def test_reading_data_inside_of_the_step() -> None:
+    loader = byhand.utils.data.DataLoader(byhand.utils.data.TensorDataset(byhand.ones(4, 3)), batch_size=2)
+    batches = iter([byhand.ones(3)])
+
+    def from_loader() -> Any:
+        return [x.sum() for (x,) in loader]
+
+    def from_iterator() -> Any:
+        return next(batches) * 2
+
+    with pytest.raises(CaptureError, match="a DataLoader is read inside of the step"):
+        byhand.compile(from_loader)()
+    with pytest.raises(CaptureError, match="the step reads from batches, an iterator"):
+        byhand.compile(from_iterator)()
+    assert next(batches).tolist() == [1.0] * 3
+
+
+def test_seeding_inside_of_the_step() -> None:
+    stream = byhand.Generator().manual_seed(0)
+    before = str(stream.get_state())
+    with pytest.raises(CaptureError, match="seed it outside"):
+        byhand.compile(lambda: byhand.manual_seed(1) and byhand.rand(2))()
+    with pytest.raises(CaptureError, match="set it outside"):
+        byhand.compile(lambda: stream.set_state(stream.get_state()))()
+    assert str(stream.get_state()) == before
+
+
+def test_backward_through_a_compiled_function_says_where_to_put_it() -> None:
+    model = byhand.compile(nn.Linear(3, 2))
+    for _ in range(2):
+        with pytest.raises(GraphError, match="a compiled function on the way"):
+            model(byhand.ones(1, 3)).sum().backward()

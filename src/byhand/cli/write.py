@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,23 +140,12 @@ class _Job:
 
     def programs(self, sizes: tuple[int, ...], model: Any, optimizer: Any) -> tuple[list[Any], list[Any]]:
         """The programs of a step and of a prediction, for batches of these sizes."""
-        from byhand.core.tape import no_grad
         from byhand.program import compile
 
+        # partial functions: what is captured finds the model among their arguments
         measure = self.recipe.make_loss(self.classification)
-
-        def step(x: Any, y: Any) -> Any:
-            optimizer.zero_grad()
-            loss = measure(model(x), y)
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        def predict(x: Any) -> Any:
-            with no_grad():
-                return model(x)
-
-        compiled, compiled_prediction = compile(step, dialect="longhand"), compile(predict, dialect="longhand")
+        compiled = compile(functools.partial(_learn, model, measure, optimizer), dialect="longhand")
+        compiled_prediction = compile(functools.partial(_predict, model), dialect="longhand")
         steps, predictions = [], []
         for size in sizes:
             compiled(*self.batch(size))
@@ -210,6 +200,23 @@ class _Job:
         loss = recipe.loss or ("cross_entropy" if self.classification else "mse")
         first = f"{recipe.model} on {self.dataset}, trained by {recipe.optimizer} on {loss.replace('_', '-')}."
         return [first, "Forward, backward and update as byhand wrote them out. It needs NumPy and nothing else."]
+
+
+def _learn(model: Any, measure: Any, optimizer: Any, x: Any, y: Any) -> Any:
+    """A training step."""
+    optimizer.zero_grad()
+    loss = measure(model(x), y)
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+def _predict(model: Any, x: Any) -> Any:
+    """What the model says."""
+    from byhand.core.tape import no_grad
+
+    with no_grad():
+        return model(x)
 
 
 def _facts(

@@ -101,6 +101,12 @@ def rare(condition: Any) -> bool:
     return bool(condition) if watcher is None else not watcher.takes_for_granted(condition)
 
 
+def entered(module: Any) -> None:
+    """A module is called: a captured step depends on its mode."""
+    if (watcher := tracer()) is not None:
+        watcher.called.append((module, bool(module.training)))
+
+
 def refuse(what: str, subject: str) -> None:
     """While a step is captured, raise the CaptureError that says `subject` is `what`, and where."""
     watcher = None if slot.tracer is None else tracer()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from byhand.core.capture import refuse
 from byhand.core.errors import UsageError
 
 
@@ -31,6 +32,7 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream of this seed anew."""
+        refuse("seeded inside of the step, which a program would do never again; seed it outside", "a random stream")
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
             raise UsageError(f"a seed is an integer, not {seed!r}")
         self._seed = int(seed)
@@ -54,6 +56,7 @@ class Generator:
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from what `get_state` returned."""
+        refuse("set inside of the step, which a program would do never again; set it outside", "a random stream")
         try:
             self.numpy.bit_generator.state = state["bits"]
             self._seed = state["seed"]

@@ -36,8 +36,9 @@ def backward(
     found = walk(roots, targets=set(wanted), create_graph=create_graph, retain_graph=keep)
     for node in dict.fromkeys(wanted):
         if node in found:
-            g = found[node]
-            g = g if isinstance(g, Variable) else wrap(np.array(g))
+            g: Any = found[node]
+            if not isinstance(g, Variable):
+                g = wrap(np.array(g))
             node.grad = g if node.grad is None else node.grad + g
 
 
@@ -96,7 +97,8 @@ def _node(x: Any, name: str) -> Node:
     if x.node is None:
         raise GraphError(
             f"{name}: a tensor of shape {x.array.shape} does not require a gradient and was not computed from one "
-            "that does; make it with requires_grad=True, and look for no_grad() or detach() on the way"
+            "that does; make it with requires_grad=True, and look for no_grad(), detach() or a compiled function on the "
+            "way"
         )
     return x.node
 

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from byhand.core.capture import refuse
 from byhand.core.errors import CheckpointError, DataError, UsageError
 from byhand.core.generator import Generator, default_generator
 from byhand.data.collate import default_collate, default_convert
@@ -150,6 +151,7 @@ class DataLoader(Generic[T_co]):
         return size // self.batch_size if self.drop_last else -(-size // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
+        refuse("read inside of the step, which a program would do never again; hand each batch in", "a DataLoader")
         start, self._resume = self._resume, None
         stream = self._stream()
         now = stream.get_state()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from byhand.core.capture import entered, slot
 from byhand.core.errors import ByhandError, ShapeError, UsageError
 from byhand.core.tape import no_grad
 from byhand.nn.hooks import Hookable, call_with_hooks
@@ -50,6 +51,8 @@ class Module(ModuleState, Hookable):
     forward: Callable[..., Any]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if slot.tracer is not None:
+            entered(self)
         try:
             if self._hooks is None:
                 return self.forward(*args, **kwargs)

@@ -188,7 +188,7 @@ def baddbmm(x: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float =
 def sum_of_squares(x: Array) -> Any:
     """Σ x² as a float64: by the BLAS in the dtype of x, and anew in float64 if that overflows"""
     flat = x.ravel(order="K")
-    total = np.float64(np.vdot(flat, flat))
+    total: Any = np.float64(np.vdot(flat, flat))
     if np.isinf(total) and x.dtype != np.float64:
         wide = flat.astype(np.float64)
         total = np.vdot(wide, wide)

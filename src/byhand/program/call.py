@@ -106,15 +106,21 @@ class _Text:
         self.lines.append(f"    if {self.name(surroundings.is_rebuilt)}(): return MISS")
         self.lines.append(f"    {version} = structure.version")
         tests = [f"{self.name(m)}.training is {training}" for m, training in surroundings.modes]
-        tests += [f"{self._place(where, key)} is {self.name(x)}" for where, key, x in surroundings.bindings]
+        used = {id(x) for x, _ in self.entry.states} | {id(x) for x, _ in surroundings.modes}
+        used |= {id(x) for x, _ in self.entry.optimizers}
+        bindings = [*surroundings.bindings, *(held for held in surroundings.held if id(held[2]) in used)]
+        tests += [f"{self._place(where, key)} is {self.name(x)}" for where, key, x in bindings]
         for where, key, value in surroundings.numbers:
             tests.append(f"{self._place(where, key)} == {self.name(value)}")
         for i in range(0, len(tests), 8):
             self.require(" and ".join(tests[i : i + 8]))
 
-    def _place(self, where: Any, key: str) -> str:
-        """A name in a namespace, or what a closure's cell holds."""
-        return f"{self.name(where)}.get({key!r})" if isinstance(where, dict) else f"{self.name(where)}.cell_contents"
+    def _place(self, where: Any, key: Any) -> str:
+        """A name in a namespace, a place in a list, or what a closure's cell holds."""
+        name = self.name(where)
+        if isinstance(where, list):
+            return f"(len({name}) > {key} and {name}[{key}])"
+        return f"{name}.get({self.name(key)})" if isinstance(where, dict) else f"{name}.cell_contents"
 
     def check_states(self) -> None:
         """The tensors must look at the arrays that the program is bound to; frozen ones must have stayed so."""
@@ -172,8 +178,8 @@ class _Text:
         for position, source in enumerate(self.entry.number_writes, len(self.entry.program.outputs)):
             for container in source.containers:
                 self.lines.append(f"{self.name(container)}[{source.key!r}] = out[{position}]")
-        for target, position in plan.gradients:
-            made = "None" if position is None else f"wrap(out[{position}])"
+        for target, gradient in plan.gradients:
+            made = "None" if gradient is None else f"wrap(out[{gradient}])"
             self.lines.append(f"{self._target(target)}.grad = {made}")
         for x, wanted in plan.switched:
             self.lines.append(f"{self.name(x)}.requires_grad_({wanted})")

@@ -114,6 +114,7 @@ def capture(compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tup
             result = compiled.function(*new_args, **new_kwargs)
             surroundings.check_unchanged()
             streams.check()
+            surroundings.meet_modules(tracer.called)
             tracer.check_settings()
             plan = _plan(tracer, result, proxies, compiled.keep_grads)
         tracer.outside.give_back()
@@ -222,9 +223,9 @@ def _plan(tracer: Tracer, result: Any, proxies: list[Any], keep_grads: bool) -> 
             plan.places.append((owner, None, value))
         else:
             plan.places.append((-1, owner[0] if isinstance(owner, tuple) else owner, value))
-        cell = tracer.argument_cells.get(value)
-        if cell is not None and cell.value is not value:
-            program.outputs.append(tracer.read(cell))
+        given = tracer.argument_cells.get(value)
+        if given is not None and given.value is not value:
+            program.outputs.append(tracer.read(given))
             plan.changed.append((owner, len(program.outputs) - 1))
     return plan
 

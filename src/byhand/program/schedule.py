@@ -117,9 +117,9 @@ def _latest_only(group: list[Node], producers: dict[Value, Node]) -> list[Node]:
 
 
 def _is_small(node: Node, lies: Layouts) -> bool:
-    """Whether a gradient is small beside what it is computed from."""
+    """Whether a gradient is no larger than the larger of what it is computed from."""
     before = [lies[x].root.nbytes for x in node.values if x in lies and lies[x].root.origin == COMPUTED]
-    return node.op.kind not in ELEMENTWISE and bool(before) and 2 * node.out.nbytes <= max(before)
+    return node.op.kind not in ELEMENTWISE and bool(before) and node.out.nbytes <= max(before)
 
 
 def _companies(program: Program, tails: list[list[Node]]) -> list[list[Node]]:
@@ -220,8 +220,12 @@ class _Order:
         def after(node: Node) -> Iterable[Node]:
             return self.nodes_after.get(node, ())
 
+        def rank_inside(node: Node) -> tuple[int, int]:
+            # what goes with a product comes before it: often it is small, and frees what it is made of
+            return int(node.op.kind == PRODUCT and self.unit_of[node] >= self.tails), self.place[node]
+
         order = _sorted(range(len(self.units)), self.after.__getitem__, rank)
-        return [node for i in order for node in _sorted(self.units[i], after, lambda node: (0, self.place[node]))]
+        return [node for i in order for node in _sorted(self.units[i], after, rank_inside)]
 
 
 def _reachable(start: T, targets: set[T], after: Callable[[T], Iterable[T]]) -> bool:

@@ -6,6 +6,7 @@ of the floors above: a module is what has `named_parameters`, an optimiser what 
 
 from __future__ import annotations
 
+import dis
 import functools
 import sys
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ class Surroundings:
     numbers     (namespace, name, value) of plain numbers that functions name and modules hold: they are part of the
                 signature
     bindings    (namespace, name, object) of what else functions name: a program is bound to these very objects
+    held        the same for what lists and dictionaries hold
     generators  NumPy's generators
     """
 
@@ -43,6 +45,7 @@ class Surroundings:
         self.bindings: list[tuple[Any, str, Any]] = []
         self.generators: list[Any] = []
         self._roots: list[tuple[str, Any]] = []
+        self.held: list[tuple[Any, Any, Any]] = []
         self._objects: list[Any] = []
         self._containers: list[Any] = []
         self._words: set[str] = set()
@@ -88,10 +91,12 @@ class Surroundings:
         elif isinstance(found, dict):
             self._containers.append(found)
             for key, value in list(found.items())[:1000]:
+                self.held.append((found, key, value))
                 self._visit(str(key), value, depth - 1)
         elif isinstance(found, list | tuple | set | frozenset):
             if isinstance(found, list):
                 self._containers.append(found)
+                self.held += [(found, i, value) for i, value in enumerate(found[:1000])]
             for i, value in enumerate(list(found)[:1000]):
                 self._visit(f"{name}{i + 1}", value, depth - 1)
         elif hasattr(found, "__dict__") and not _of_libraries(type(found)):
@@ -112,7 +117,7 @@ class Surroundings:
             self._bind(cell, "cell_contents", name, value, depth)
         words = set(_names(function.__code__))
         self._words |= words
-        for name in words & function.__globals__.keys():
+        for name in set(_globals(function.__code__)) & function.__globals__.keys():
             value = function.__globals__[name]
             self._bind(function.__globals__, name, name, value, depth)
             if isinstance(value, ModuleType) and not _of_libraries(value):
@@ -123,6 +128,10 @@ class Surroundings:
         """What a name stands for in a namespace."""
         if _plain_number(value):
             self.numbers.append((where, key, value))
+        elif hasattr(type(value), "__next__"):
+            raise CaptureError(
+                f"the step reads from {name}, an iterator, which a program would do never again; hand in what it gives"
+            )
         elif _is_own(value):
             self.bindings.append((where, key, value))
         self._visit(name, value, depth - 1)
@@ -146,6 +155,14 @@ class Surroundings:
         for found in self._objects:
             for key in words & vars(found).keys():
                 self._bind(vars(found), key, key, vars(found)[key])
+
+    def meet_modules(self, called: list[tuple[Any, bool]]) -> None:
+        """Modules that were called, if they were not found before: their modes count too."""
+        known = {id(module) for module, _ in self.modes}
+        for module, training in called:
+            if id(module) not in known:
+                known.add(id(module))
+                self.modes.append((module, training))
 
     def _structure(self) -> list[Any]:
         """Which parts the modules have, which groups the optimisers, and which hooks are on them."""
@@ -249,11 +266,19 @@ def _plain_number(value: Any) -> bool:
 
 
 def _names(code: Any) -> Iterator[str]:
-    """The global names of a function, those of functions defined inside of it too."""
+    """The names of globals and attributes in a function, those of functions defined inside of it too."""
     yield from code.co_names
     for constant in code.co_consts:
         if hasattr(constant, "co_names"):
             yield from _names(constant)
+
+
+def _globals(code: Any) -> Iterator[str]:
+    """Those that are read as globals; the others are attributes."""
+    yield from (line.argval for line in dis.get_instructions(code) if line.opname == "LOAD_GLOBAL")
+    for constant in code.co_consts:
+        if hasattr(constant, "co_names"):
+            yield from _globals(constant)
 
 
 def _of_libraries(found: Any) -> bool:

@@ -60,13 +60,15 @@ class Tracer(Cells, Numbers):
         Cells.__init__(self)
         Numbers.__init__(self)
         self.program = Program(name)
-        self.section, self.rule = FORWARD, None
+        self.section = FORWARD
+        self.rule: tuple[str, str] | None = None
         self.by_serial: dict[int, Value] = {}
         self.in_kernel = False
         self.cleared: set[int] = set()  # ids of tensors whose gradient the step has set
         self.found_empty: set[int] = set()  # and of those that it found without one, and gave one
         self.before: list[tuple[Array, Array]] = []
         self.alive: list[Array] = []  # arrays whose ids name cells
+        self.called: list[tuple[Any, bool]] = []  # modules, and whether they were training then
         self.streams: dict[int, tuple[Generator, Any]] = {}
 
     # ops

@@ -41,8 +41,8 @@ def get_total_norm(
         total = _total([values(t) for t in several], float(norm_type))
     if error_if_nonfinite:
         insist(~isfinite(total), lambda total: _not_finite(total, norm_type), total)
-    total = e.cast(total, dtype=np.result_type(*[t.dtype for t in several]))
-    return total if isinstance(total, Tensor) else Tensor(np.asarray(total))
+    norm: Any = e.cast(total, dtype=np.result_type(*[t.dtype for t in several]))
+    return norm if isinstance(norm, Tensor) else Tensor(np.asarray(norm))
 
 
 def clip_grads_with_norm_(

@@ -19,18 +19,34 @@ from byhand.program.loops.expressions import BOOLEAN, CODE
 from byhand.program.loops.machine_code import INTEGER, REAL
 from byhand.program.loops.manuscript import Parameter, Pointer
 from byhand.program.loops.nests import manuscript
-from byhand.program.loops.outline import Settlement
 from byhand.program.loops.placement import Item
 from byhand.program.loops.products import product
+from byhand.program.loops.settlement import Settlement
 from byhand.program.loops.storage import Storage
 from byhand.program.primitives import PRODUCT
 
-RESERVED = {"and", "at", "def", "for", "if", "in", "is", "lambda", "not", "np", "or", "range", "return", "table", "where"}
+RESERVED = {
+    "and",
+    "at",
+    "def",
+    "for",
+    "if",
+    "in",
+    "is",
+    "lambda",
+    "not",
+    "np",
+    "or",
+    "range",
+    "return",
+    "table",
+    "where",
+}
 
 HEADER = '''"""{name}: the loops of one run.
 
-`p[i]` is the number at place i of the memory at p; f4, f8, i8, … are the types of numbers. `plus` and its like add up in
-any order, so that the machine can add many at a time. See byhand.program.loops.
+`p[i]` is the number at place i of the memory at p; f4, f8, i8, … are the types of numbers. `plus` and its like add up
+in any order, so that the machine can add many at a time. See byhand.program.loops.
 """'''
 
 
@@ -98,8 +114,7 @@ class Assembly:
     def numbers(self) -> list[Value]:
         """The numbers that kernels are given: those that some nest reads."""
         fused = [node for item in self.settlement.placement.items if item.fused for node in item.nodes]
-        moved = [node for item in self.settlement.placement.items for node in item.nodes if moves.known(node)]
-        return list(dict.fromkeys(x for node in (*fused, *moved) for x in node.values if x.dtype is None))
+        return list(dict.fromkeys(x for node in fused for x in node.values if x.dtype is None))
 
     def _item(self, item: Item) -> None:
         node = item.nodes[0]
@@ -171,7 +186,9 @@ class Assembly:
         for (root, offset), name in sorted(kernel.pointers.items(), key=lambda pointer: -pointer[0][1]):
             code = "u1" if root.dtype == BOOLEAN else CODE[root.dtype]  # type: ignore[index]
             is_given = root.origin == ARGUMENT
-            start = f"argument_{code}({self.names[root]})" if is_given else f"pointer_{code}(table, {self._place(root)})"
+            start = (
+                f"argument_{code}({self.names[root]})" if is_given else f"pointer_{code}(table, {self._place(root)})"
+            )
             lines.append(f"    {name} = {f'at({start}, {offset})' if offset else start}")
         return "\n".join([*lines, *["    " + text for text in kernel.lines], "    return 0"])
 

@@ -19,8 +19,8 @@ Tags = tuple[int | None, ...]
 class Spaces:
     """The loops that each node needs.
 
-    tags     for each axis of a node's space (its result's, a fold's operand's) a number: the same number, the same loop;
-             None for axes of size 1
+    tags     for each axis of a node's space (its result's, a fold's operand's) a number: the same number, the same
+             loop; None for axes of size 1
     extents  how often a loop runs, by number
     """
 

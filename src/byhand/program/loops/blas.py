@@ -59,8 +59,6 @@ def numpys_blas() -> Blas | None:
 
 def _libraries() -> list[Path]:
     """NumPy's extension, through which its own dependencies are found; on Windows, which does not look there, those."""
-    from numpy._core import _multiarray_umath
-
-    extension = Path(str(_multiarray_umath.__file__))
+    extension = Path(np._core._multiarray_umath.__file__)  # type: ignore[attr-defined]
     beside = Path(np.__file__).parents[1] / "numpy.libs"
     return sorted(beside.glob("*openblas*.dll")) if sys.platform == "win32" else [extension]

@@ -45,7 +45,11 @@ class Driver:
         for step in self.assembly.steps:
             if isinstance(step, Kernel):
                 call = f"{step.name}({given})"
-                lines += [f"    failed = {call}", "    if failed:", "        raise complaint(failed)"] if step.checks else [f"    {call}"]
+                lines += (
+                    [f"    failed = {call}", "    if failed:", "        raise complaint(failed)"]
+                    if step.checks
+                    else [f"    {call}"]
+                )
             else:
                 self.calls[f"call_{len(self.calls) + 1}"] = step
                 changing = ", ".join(names[x] for x in self._changing(step))

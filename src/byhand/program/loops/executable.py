@@ -12,9 +12,9 @@ from byhand.program.loops.axes import Spaces
 from byhand.program.loops.blas import numpys_blas
 from byhand.program.loops.driver import Driver
 from byhand.program.loops.expressions import known
-from byhand.program.loops.outline import Settlement
 from byhand.program.loops.placement import Placement
 from byhand.program.loops.rewriting import rewritten
+from byhand.program.loops.settlement import Settlement
 from byhand.program.loops.sources import sources
 from byhand.program.loops.storage import Storage
 from byhand.program.primitives import PRODUCT

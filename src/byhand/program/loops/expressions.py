@@ -99,7 +99,7 @@ def operand_dtypes(node: Node) -> tuple[Dtype, ...] | None:
     if node.op is WHERE:
         return BOOLEAN, out, out  # type: ignore[return-value]
     if node.op in (CAST, COPY):
-        return (_dtype(node.inputs[0], out),)  # type: ignore[return-value]
+        return (_dtype(node.inputs[0], out),)
     if node.op is GATHER:
         return np.dtype(np.int64), out  # type: ignore[return-value]
     if node.op.name.startswith("logical"):

@@ -40,7 +40,7 @@ def functions(source: str, kernels: Mapping[str, Parameters], blas: Blas | None)
             code = compiled(source, kernels, blas)
             cache.write(key, code)
         addresses = _loaded[key] = _load(code, list(kernels), blas)
-    kinds = {INTEGER: ctypes.c_int64, REAL: ctypes.c_double}
+    kinds: dict[str, Any] = {INTEGER: ctypes.c_int64, REAL: ctypes.c_double}
     return {
         name: ctypes.CFUNCTYPE(ctypes.c_int64, *[kinds[kind] for kind in parameters])(addresses[name])
         for name, parameters in kernels.items()

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from byhand.program.ir import CONSTANT, Node, Value
+from byhand.program.ir import Node, Value
 from byhand.program.loops.expressions import BOOLEAN, CODE, converted, literal
 from byhand.program.loops.rewriting import SCATTER
 from byhand.program.loops.storage import Spot, Storage
@@ -55,7 +53,7 @@ def moves(node: Node, storage: Storage) -> Iterator[Move]:
 def _copy(x: Any, target: Spot, shape: tuple[int, ...], storage: Storage, out: Value) -> Move:
     """target ← x, which broadcasts to its shape."""
     dtype: Any = out.dtype
-    value = _uniform(x, storage)
+    value = storage.uniform(x) if isinstance(x, Value) else x
     source, steps = None, (0,) * len(shape)
     if value is None:
         source = storage.spot(x)
@@ -91,16 +89,6 @@ def _scatter(y: Value, rows: Value, target: Spot, storage: Storage) -> Move:
     line = f"{indent}target[row + {to}] = target[row + {to}] + y[{of}]"
     head = f"(target, y, rows):  # {_types([y, rows])}"
     return Move("\n".join([head, *first, row, *second, line]), (target, of_y, of_rows))
-
-
-def _uniform(x: Any, storage: Storage) -> Any:
-    """The number that a constant or a scalar is everywhere, or None."""
-    if not isinstance(x, Value):
-        return x
-    root = storage.sources[x].root
-    if root.origin == CONSTANT and root.data.size and bool(np.all(root.data == root.data.flat[0])):
-        return root.data.flat[0]
-    return None
 
 
 def _merged(axes: Sequence[Dimension]) -> list[Dimension]:

@@ -80,7 +80,7 @@ def _arranged(nodes: list[Node], open_loops: set[int], placement: Placement) -> 
         place = _group(node, rest, groups, where, placement)
         if place is None:
             place = len(groups)
-            groups.append((placement.slowest(node, rest) if rest else None, []))
+            groups.append((placement.order(node, rest)[0] if rest else None, []))
         groups[place][1].append(node)
         where[node] = place
     body: list[Loop | Node] = []
@@ -88,7 +88,7 @@ def _arranged(nodes: list[Node], open_loops: set[int], placement: Placement) -> 
         if tag is None:
             body += members
         else:
-            body.append(Loop(tag, spaces.extents[tag], _arranged(members, open_loops | {tag}, placement)))
+            body.append(Loop(tag, spaces.extents[tag], _arranged(members, {*open_loops, tag}, placement)))
     return body
 
 
@@ -100,19 +100,16 @@ def _group(
     placement: Placement,
 ) -> int | None:
     """The first group that the node can join."""
-    first, shared = 0, -1
+    first = 0
     for x in node.values:
-        maker = placement.maker(x) if x.dtype is not None else None
+        maker = placement.maker(x)
         if maker in where:
             place = where[maker]
             loop = groups[place][0]
-            if loop is not None and loop in rest and placement.ready(maker, node, x, loop):
-                first, shared = max(first, place), max(shared, place)
-            else:
-                first = max(first, place + 1 if loop is not None or rest else place)
-    if not rest:
-        return next((i for i in range(first, len(groups)) if groups[i][0] is None), None)
-    return next((i for i in range(first, len(groups)) if groups[i][0] in rest), None)
+            together = placement.ready(maker, node, x, loop) if loop in rest else loop is None and not rest
+            first = max(first, place if together else place + 1)
+    wanted = rest or [None]
+    return next((i for i in range(first, len(groups)) if groups[i][0] in wanted), None)
 
 
 def folded_around(node: Node, path: Path, placement: Placement) -> int:

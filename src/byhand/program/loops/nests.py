@@ -76,8 +76,8 @@ class Writer(Operands):
             for index in self._indices(node, rounds):
                 self._begin(node, index, body)
         if loop.written_out:
-            for i in range(loop.extent):
-                self._parts(loop.body, {**rounds, loop.number: i}, body)
+            for k in range(loop.extent):
+                self._parts(loop.body, {**rounds, loop.number: k}, body)
         else:
             i = self.manuscript.counter(body.depth)
             self.line(body, f"for {i} in range({loop.extent}):")

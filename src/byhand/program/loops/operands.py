@@ -102,10 +102,11 @@ class Operands:
         """A constant that is the same everywhere, or counts along one axis."""
         source = self.spaces.sources[x]
         data = source.root.data
-        if source.root.origin != CONSTANT or not data.size:
+        same = self.storage.uniform(x)
+        if same is not None:
+            return literal(same, data.dtype)
+        if source.root.origin != CONSTANT:
             return None
-        if bool(np.all(data == data.flat[0])):
-            return literal(data.flat[0], data.dtype)
         long = [axis for axis, n in enumerate(data.shape) if n != 1]
         if source.axes is None or len(long) != 1 or data.dtype.kind not in "iu":
             return None

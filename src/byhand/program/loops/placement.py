@@ -13,15 +13,18 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from byhand.program.ir import CHECK, Node, Program, Value
+from byhand.program.ir import CHECK, DRAW, Node, Program, Value
 from byhand.program.loops.axes import Spaces
 from byhand.program.primitives import FOLD, NUMERIC, VIEW
 
 SHORT, NARROW, LONGER = 16, 64, 4
-"""Loops of at most SHORT rounds may be written out, if a node then has at most NARROW lines. The loop around them is what
-gets vectorised, and has at least LONGER times as many rounds."""
+"""Loops of at most SHORT rounds may be written out, if a node then has at most NARROW lines. The loop around them is
+what gets vectorised, and has at least LONGER times as many rounds."""
 
 PLAIN, WRITTEN_OUT, NESTED = "plain", "written out", "nested"
+
+Steps = Callable[[Value, int], int | None]
+"""How far apart the numbers of a given value lie along an axis; None if the value is not given."""
 
 
 @dataclass(eq=False)
@@ -31,8 +34,8 @@ class Item:
     nodes  a cluster's in an order in which they can run
     loop   the number of a cluster's outer loop; None for a cluster of scalars and for other nodes
     fused  whether this is a cluster
-    form   what is inside of the outer loop: nothing (PLAIN), loops to be WRITTEN_OUT, or NESTED loops
     place  its place among the items
+    form   what is inside of the outer loop: nothing (PLAIN), loops to be WRITTEN_OUT, or NESTED loops
     """
 
     nodes: list[Node]
@@ -44,72 +47,80 @@ class Item:
 
 
 class Placement:
-    """The items of a program, in order."""
+    """The items of a program, in order.
 
-    def __init__(
-        self, program: Program, spaces: Spaces, fused: Collection[Node], fixed: Callable[[Value, int], int | None]
-    ) -> None:
-        self.program, self.spaces, self.fused, self.fixed = program, spaces, fused, fixed
+    at         the item of each node that has been placed
+    producers  the node that computes each value
+    """
+
+    def __init__(self, program: Program, spaces: Spaces, fused: Collection[Node], steps: Steps) -> None:
+        self.program, self.spaces, self.fused, self.steps = program, spaces, fused, steps
         self.producers = program.producers()
-        self.number = {node: i for i, node in enumerate(program.nodes)}
         self.items: list[Item] = []
         self.at: dict[Node, Item] = {}
-        self.readers: dict[Value, list[Item]] = {}  # clusters that read a root
-        self.written = {self.root(new): state for state, new in program.writes}
-        self.checks_seen = -math.inf
-        self._run()
+        self._number = {node: i for i, node in enumerate(program.nodes)}
+        self._readers: dict[Value, list[Item]] = {}  # items that read a root
+        self._writes = {self.root(new): state for state, new in program.writes}
+        self._checked = -math.inf  # the place of the last check
+        for node in program.nodes:
+            if node.op is DRAW:
+                self._append(node)  # draws need nothing: first, so that they do not part one kernel from the next
+        for node in program.nodes:
+            self._visit(node)
+        self._need(x for x in program.outputs if isinstance(x, Value))
+        self._need(new for _, new in program.writes)
 
     def root(self, x: Value) -> Value:
         """The value beneath views."""
-        return self.spaces.sources[x].root if x in self.spaces.sources else x
+        return self.spaces.sources[x].root if x.dtype is not None else x
 
     def maker(self, x: Value) -> Node | None:
-        """The node that computes the root of a value."""
-        return self.producers.get(self.root(x))
+        """The node that computes the root of an array; None for what is given, and for numbers."""
+        return self.producers.get(self.root(x)) if x.dtype is not None else None
 
-    def _run(self) -> None:
-        for node in self.program.nodes:
-            if node.op.kind in (NUMERIC, VIEW) or node in self.at:
-                continue
-            if node not in self.fused:
-                self._need(node.values)
-                self._append(Item([node], None, False, self._last() + 1))
-                if node.op is CHECK:
-                    self.checks_seen = self._last()
-            elif node.op.kind == FOLD or not self.spaces.loops(node) or node.out in self.written:
-                self.put(node)
-        self._need(x for x in (*self.program.outputs, *(new for _, new in self.program.writes)) if isinstance(x, Value))
+    def _visit(self, node: Node) -> None:
+        if node.op.kind in (NUMERIC, VIEW) or node in self.at:
+            return
+        if node not in self.fused:
+            self._need(node.values)
+            self._append(node)
+        elif node.op.kind == FOLD or not self.spaces.loops(node) or node.out in self._writes:
+            self._put(node)
 
     def _need(self, values: Iterable[Value]) -> None:
         for x in values:
-            maker = self.maker(x) if x.dtype is not None else None
+            maker = self.maker(x)
             if maker is not None and maker not in self.at:
-                self.put(maker)
+                self._put(maker)
 
-    def _last(self) -> float:
-        return self.items[-1].place if self.items else 0.0
+    def _append(self, node: Node) -> None:
+        """Place a node that is no loop."""
+        item = Item([node], None, False, self._place())
+        self._insert(item)
+        self.at[node] = item
+        for x in node.values:
+            self._readers.setdefault(self.root(x), []).append(item)
+        if node.op is CHECK:
+            self._checked = item.place
 
-    def _append(self, item: Item) -> None:
-        bisect.insort(self.items, item, key=lambda it: it.place)
-        for node in item.nodes:
-            self.at[node] = item
+    def _insert(self, item: Item) -> None:
+        bisect.insort(self.items, item, key=lambda other: other.place)
 
-    # Placing.
+    # Placing what is fused.
 
-    def put(self, node: Node, before: Item | None = None) -> None:
-        """Place an unplaced fused node, and all elementwise nodes that wait for it, in a cluster."""
+    def _put(self, node: Node, before: Item | None = None) -> None:
+        """Place a node, and all elementwise nodes that wait for it, in a cluster."""
         cone = self._waiting(node)
         item = self._host(node, cone, before)
         if item is None:
             loop = self._outer_loop(node)
-            item = Item([], loop, True, 0.0, self._form(node, loop))
-            first = self._after(cone) if before is None and not self.spaces.loops(node) else None
-            item.place = self._place(before, first)
-            bisect.insort(self.items, item, key=lambda it: it.place)
-        core = self._core(node, cone, item)
+            after = self._after(cone) if loop is None and before is None else None
+            item = Item([], loop, True, self._place(before, after), self._form(node, loop))
+            self._insert(item)
+        core = self._core(node, cone, item.loop)
         for other in cone:
             if other not in core and other not in self.at:
-                self.put(other, item)
+                self._put(other, item)
         for other in cone:
             if other not in self.at:
                 self._enter(other, item)
@@ -119,11 +130,11 @@ class Placement:
         found, stack = {node}, [node]
         while stack:
             for x in stack.pop().values:
-                maker = self.maker(x) if x.dtype is not None else None
+                maker = self.maker(x)
                 if maker is not None and maker not in self.at and maker not in found:
                     found.add(maker)
                     stack.append(maker)
-        return sorted(found, key=self.number.__getitem__)
+        return sorted(found, key=self._number.__getitem__)
 
     def _enter(self, node: Node, item: Item) -> None:
         item.nodes.append(node)
@@ -134,129 +145,103 @@ class Placement:
             root = self.root(x)
             if root not in item.reads:
                 item.reads.add(root)
-                self.readers.setdefault(root, []).append(item)
+                self._readers.setdefault(root, []).append(item)
 
-    def _place(self, before: Item | None, after: float | None) -> float:
+    def _place(self, before: Item | None = None, after: float | None = None) -> float:
         """A place just before an item, just after a place, or at the end."""
-        if before is None and after is None:
-            return self._last() + 1
         places = [item.place for item in self.items]
+        end = len(places)
+        i = end
         if before is not None:
             i = bisect.bisect_left(places, before.place)
-            return (places[i - 1] + before.place) / 2 if i else before.place - 1
-        i = bisect.bisect_right(places, after)
-        return (
-            (places[i - 1] + places[i]) / 2
-            if 0 < i < len(places)
-            else (self._last() + 1 if i else places[0] - 1 if places else 0.0)
-        )
+        elif after is not None:
+            i = bisect.bisect_right(places, after)
+        low = places[i - 1] if i else (places[0] - 2 if places else 0.0)
+        return (low + places[i]) / 2 if i < end else low + 1
 
-    def _after(self, cone: list[Node]) -> float:
-        """The place of the last item that any of these needs."""
-        return max((self._place_of(x) for node in cone for x in node.values), default=-math.inf)
+    def _after(self, nodes: Iterable[Node]) -> float:
+        """The place of the last item that any of these nodes needs."""
+        return max((self._place_of(x) for node in nodes for x in node.values), default=-math.inf)
 
     def _place_of(self, x: Value) -> float:
-        maker = self.maker(x) if x.dtype is not None else None
+        maker = self.maker(x)
         return self.at[maker].place if maker in self.at else -math.inf
 
     # Which cluster.
 
     def _host(self, node: Node, cone: list[Node], before: Item | None) -> Item | None:
-        """An existing cluster that the node, and what waits for it, can join; the best one."""
+        """The best of the existing clusters that the node, and what waits for it, can join."""
         end = before.place if before is not None else math.inf
-        start = self._earliest(node)
+        start = -math.inf
+        state = self._writes.get(node.out)
+        if state is not None:  # not before all others have read the state that this overwrites
+            start = max([self._checked, *[item.place for item in self._readers.get(state, ())]])
         for item in self._related(cone):
             if start <= item.place < end and self._welcomes(item, node, cone):
                 return item
         return None
 
-    def _earliest(self, node: Node) -> float:
-        """Before which no cluster may compute this node, since it overwrites a state."""
-        state = self.written.get(node.out)
-        if state is None:
-            return -math.inf
-        readers = [item.place for item in self.readers.get(state, ())]
-        others = [
-            self.at[n].place
-            for n in self.program.nodes
-            if n in self.at and not self.at[n].fused and state in map(self.root, n.values)
-        ]
-        return max([self.checks_seen, *readers, *others])
-
     def _related(self, cone: list[Node]) -> Iterator[Item]:
-        """Clusters that compute, or read, what these nodes read: the latest first."""
-        makers = {self.maker(x) for node in cone for x in node.values if x.dtype is not None}
-        first = {self.at[maker] for maker in makers if maker in self.at}
-        yield from sorted((item for item in first if item.fused), key=lambda item: -item.place)
-        roots = {self.root(x) for node in cone for x in node.values}
-        rest = {item for root in roots for item in self.readers.get(root, ())} - first
-        yield from sorted(rest, key=lambda item: -item.place)
+        """Clusters that compute, or else read, what these nodes read: the latest first."""
+        values = [x for node in cone for x in node.values]
+        makers = [maker for maker in map(self.maker, values) if maker in self.at]
+        first = {self.at[maker] for maker in makers if maker is not None}
+        rest = {item for x in values for item in self._readers.get(self.root(x), ())} - first
+        for group in (first, rest):
+            yield from sorted((item for item in group if item.fused), key=lambda item: -item.place)
 
     def _welcomes(self, item: Item, node: Node, cone: list[Node]) -> bool:
-        core = self._core(node, cone, item)
+        core = self._core(node, cone, item.loop)
         if node not in core:
             return False
-        for other in cone:
-            if other not in core:  # is placed before
-                if any(self._place_of(x) >= item.place for x in other.values):
-                    return False
-            elif not self._fits(other, item):
-                return False
-        return True
+        others = [other for other in cone if other not in core]  # they are placed before
+        return self._after(others) < item.place and all(self._fits(other, item) for other in core)
 
     def _fits(self, node: Node, item: Item) -> bool:
         """Whether a node of the item's loop can run in each round of it, with what is there by then."""
+        if any(self._place_of(x) > item.place for x in node.values):
+            return False
         if item.loop is None:
-            return all(self._place_of(x) <= item.place for x in node.values)
+            return True
         form = self._form(node, item.loop)
         if item.form == NESTED and form == WRITTEN_OUT:
             return False
-        if item.form == WRITTEN_OUT and form == NESTED and not self._is_short(node, item.loop):
+        if item.form == WRITTEN_OUT and not self._is_short(node, item.loop):
             return False
         for x in node.values:
-            if self._place_of(x) > item.place:
-                return False
-            maker = self.maker(x) if x.dtype is not None else None
+            maker = self.maker(x)
             if maker in self.at and self.at[maker] is item and not self.ready(maker, node, x, item.loop):
                 return False
-            # a loop over neighbours in memory belongs inside
-            if form == NESTED and maker is None and self.fixed(x, self._axis(node, x, item.loop)) == 1:
-                return False
+            if form == NESTED and maker is None and self._step(node, x, item.loop) == 1:
+                return False  # a loop over neighbours in memory belongs inside
         return True
 
-    def _axis(self, node: Node, x: Value, loop: int) -> int:
+    def _step(self, node: Node, x: Value, loop: int) -> int | None:
+        """How far apart the numbers are that a node reads from something given, from one round to the next."""
         tags = self.spaces.reading(node, x) if x.dtype is not None else ()
-        return tags.index(loop) if loop in tags else -1
+        return self.steps(x, tags.index(loop)) if loop in tags else None
 
     def ready(self, maker: Node, node: Node, x: Value, loop: int) -> bool:
         """Whether, inside of a loop over both, what the node reads is there: computed in the same round."""
         if maker.op.kind == FOLD and loop in self.spaces.folded(maker):
             return False
-        tags = self.spaces.reading_root(node, x)
-        return (
-            tags is not None
-            and loop in self.spaces.result(maker)
-            and tags[self.spaces.result(maker).index(loop)] == loop
-        )
+        tags, made = self.spaces.reading_root(node, x), self.spaces.result(maker)
+        return tags is not None and loop in made and tags[made.index(loop)] == loop
 
-    def _core(self, node: Node, cone: list[Node], item: Item) -> set[Node]:
-        """Those of the waiting nodes that can run in the same rounds as the node itself."""
-        loop = item.loop
-        if loop is not None and loop not in self.spaces.loops(node):
-            return set()
+    def _core(self, node: Node, cone: list[Node], loop: int | None) -> set[Node]:
+        """Those of the waiting nodes that can run in the same rounds of a loop as the node itself."""
         if loop is None:
-            return {other for other in cone if not self.spaces.loops(other)} if not self.spaces.loops(node) else set()
-        core, out = {node}, set()
-        for other in reversed(cone):
-            if other is node:
-                continue
-            readers = [(n, x) for n in core for x in n.values if x.dtype is not None and self.maker(x) is other]
-            outside = any(self.maker(x) is other for n in out for x in n.values)
-            whole = loop in self.spaces.loops(other) and all(self.ready(other, n, x, loop) for n, x in readers)
-            if whole and readers and not outside:
-                core.add(other)
-            else:
-                out.add(other)
+            found = [other for other in cone if not self.spaces.loops(other)]
+            return set(found) if node in found else set()
+        if loop not in self.spaces.loops(node):
+            return set()
+        core: set[Node] = {node}
+        rest: set[Node] = set()
+        for other in reversed(cone[:-1]):
+            readings = [(n, x) for n in core for x in n.values if self.maker(x) is other]
+            needed_before = any(self.maker(x) is other for n in rest for x in n.values)
+            together = loop in self.spaces.loops(other) and all(self.ready(other, n, x, loop) for n, x in readings)
+            (core if readings and together and not needed_before else rest).add(other)
         return core
 
     # Which loop.
@@ -267,31 +252,24 @@ class Placement:
         if not loops:
             return None
         longest = max(loops, key=self.spaces.extents.__getitem__)
-        natural = self.slowest(node, loops)
-        if self._form(node, longest) == WRITTEN_OUT:
-            neighbours = self.spaces.extents[self.order(node, loops)[-1]]
-            if node.op.kind == FOLD or neighbours <= SHORT:
-                return longest
-        return natural
-
-    def slowest(self, node: Node, loops: list[int]) -> int:
-        """The one of these loops whose steps are the longest in memory."""
-        return self.order(node, loops)[0]
+        order = self.order(node, loops)
+        short_lines = self.spaces.extents[order[-1]] <= SHORT
+        if self._form(node, longest) == WRITTEN_OUT and (short_lines or node.op.kind == FOLD):
+            return longest
+        return order[0]
 
     def order(self, node: Node, loops: list[int]) -> list[int]:
         """These loops from the one with the longest steps in memory, by the largest operand that is given."""
-        best: tuple[int, list[int]] | None = None
+        best, size = None, -1
         for x in node.values:
-            if x.dtype is None or self.maker(x) is not None:
-                continue
-            tags = self.spaces.reading(node, x)
-            steps = {tag: self.fixed(x, axis) or 0 for axis, tag in enumerate(tags) if tag in loops}
-            if len(steps) == len(loops) and (best is None or x.size > best[0]):
-                best = x.size, sorted(steps, key=lambda tag: -steps[tag])  # type: ignore[arg-type, return-value]
+            if x.dtype is not None and self.maker(x) is None and x.size > size:
+                steps = {tag: self._step(node, x, tag) or 0 for tag in self.spaces.reading(node, x) if tag in loops}
+                if len(steps) == len(loops):
+                    best, size = sorted(loops, key=lambda tag: -steps[tag]), x.size
         if best is not None:
-            return best[1]
+            return best
         tags, value = self.spaces.tags(node), node.inputs[0] if node.op.kind == FOLD else node.out
-        return [tag for tag in (tags[axis] for axis in value.order) if tag in loops]  # type: ignore[misc]
+        return [tag for tag in (tags[axis] for axis in value.order) if tag in loops]
 
     def _form(self, node: Node, loop: int | None) -> str:
         """What is left inside of a loop over the node: nothing, loops better written out, or nested ones."""
@@ -301,6 +279,6 @@ class Placement:
         long = self.spaces.extents[loop] >= LONGER * max(rest)
         return WRITTEN_OUT if long and self._is_short(node, loop) else NESTED
 
-    def _is_short(self, node: Node, loop: int | None) -> bool:
+    def _is_short(self, node: Node, loop: int) -> bool:
         rest = [self.spaces.extents[tag] for tag in self.spaces.loops(node) if tag != loop]
         return max(rest, default=1) <= SHORT and math.prod(rest) <= NARROW

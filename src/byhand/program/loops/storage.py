@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -64,6 +65,7 @@ class Storage:
             if source.root.origin in (ARGUMENT, STATE, CONSTANT):
                 self.strides[source.root] = given_strides(source.root)
         self._spots: dict[Value, Spot] = {}
+        self._uniform: dict[Value, Any] = {}
 
     def place(self, root: Value, order: Sequence[int], first: int, last: int) -> None:
         """Give a computed root a part of the arena, in which its axes lie in this order, slowest first."""
@@ -113,11 +115,20 @@ class Storage:
             root = self.homes[root]
         return root
 
-    def part(self, root: Value, index: tuple[object, ...]) -> tuple[Spot, tuple[int, ...]]:
+    def part(self, root: Value, index: Any) -> tuple[Spot, tuple[int, ...]]:
         """Where a basic index of a root is, and its shape."""
         array = _likeness(root.shape, self.strides[root])
-        view = array[(*index, ...)] if Ellipsis not in index else array[index]
+        view: Array = array[index if Ellipsis in index else (*index, Ellipsis)]
         return Spot(root, _address(view) - _address(array), tuple(view.strides)), view.shape
+
+    def uniform(self, x: Value) -> Any:
+        """The number that a constant is everywhere; None if there is none, and for all else."""
+        root = self.sources[x].root
+        if root not in self._uniform:
+            data = root.data if root.origin == CONSTANT else np.empty(0)
+            same = data.size and bool(np.all(data == data.flat[0]))
+            self._uniform[root] = data.flat[0] if same else None
+        return self._uniform[root]
 
     def pack(self) -> None:
         """Settle where in the arena each part is."""

@@ -1,0 +1,215 @@
+"""Settles where everything lives: layouts, states that are written in place, scratch, and which clusters are flat.
+
+What is computed lies as the loop walks that computes it. A product, which can lie either way, does as its first reader
+would like; and so does a result whose loops are written out, for they do not care.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from byhand.program.ir import CHECK, CONSTANT, Node, Value
+from byhand.program.loops import moves
+from byhand.program.loops.axes import Tags
+from byhand.program.loops.outline import Outline, outline, rolled
+from byhand.program.loops.placement import Item, Placement
+from byhand.program.loops.storage import Storage
+from byhand.program.primitives import FOLD, PRODUCT, PUT
+
+Reading = tuple[Node, Value]
+
+
+class Settlement:
+    """The settled program.
+
+    outlines  of all clusters
+    copies    (state, its new value) where that is not computed in place: copied at the end
+    readers   who reads each root, by which view, in order
+    results   the roots that are read when all is computed
+    """
+
+    def __init__(self, placement: Placement, storage: Storage) -> None:
+        self.placement, self.storage, self.spaces = placement, storage, placement.spaces
+        self.outlines = {item: outline(item, placement) for item in placement.items if item.fused}
+        self.number = {item: i for i, item in enumerate(placement.items)}
+        self.readers: dict[Value, list[Reading]] = {}
+        for item in placement.items:
+            for node in item.nodes:
+                for x in node.values:
+                    if x.dtype is not None:
+                        self.readers.setdefault(placement.root(x), []).append((node, x))
+        self.results = {placement.root(x) for x in placement.program.outputs if isinstance(x, Value)}
+        self.copies: list[tuple[Value, Value]] = []
+        self._settle_states()
+        self.results |= {placement.root(new) for _, new in self.copies}
+        for item in placement.items:
+            self._settle(item)
+        self._settle_lives()
+        for made in self.outlines.values():
+            order = self._flat_order(made)
+            if order is not None:
+                made.flatten(order)
+
+    # In place.
+
+    def _settle_states(self) -> None:
+        taken: set[Value] = set()
+        for state, new in self.placement.program.writes:
+            maker = self.placement.producers.get(new)
+            if maker is not None and new not in taken and self._undisturbed(state, maker):
+                self.storage.place_in(new, state)
+                taken.add(new)
+            else:
+                self.copies.append((state, new))
+
+    def _undisturbed(self, state: Value, maker: Node) -> bool:
+        """Whether all who read the old value have done so when the new one is written, place by place."""
+        item = self.placement.at.get(maker)
+        if item is None or state in self.results or any(self.placement.root(x) is state for _, x in self.copies):
+            return False
+        if not (item.fused or maker.op.kind == PRODUCT or moves.known(maker)):
+            return False
+        mine = self.number[item]
+        if any(later.nodes[0].op is CHECK for later in self.placement.items[mine + 1 :]):
+            return False
+        for node, x in self.readers.get(state, ()):
+            where = self.number[self.placement.at[node]]
+            if where > mine or (where == mine and not self._at_same_places(node, x, maker)):
+                return False
+        return True
+
+    def _at_same_places(self, node: Node, x: Value, maker: Node) -> bool:
+        """Whether a node reads a state only where, in the same round, the new value is written."""
+        item = self.placement.at[node]
+        if not item.fused:
+            return node.op.kind == PUT and x is node.inputs[0] and x not in node.inputs[1:]
+        path = self.outlines[item].path
+        same = maker.op.kind != FOLD and rolled(path[node]) == rolled(path[maker])
+        return same and self.spaces.reading_root(node, x) == self.spaces.result(maker)
+
+    def _takes_over(self, node: Node) -> bool:
+        """Let what is put into a value nobody else needs go into its memory."""
+        if not moves.known(node) or node.out in self.storage.homes:
+            return False
+        source = self.spaces.sources[node.inputs[0]]
+        root = source.root
+        if source.views or root in self.results or len(self.readers[root]) > 1:
+            return False
+        if self.storage.memory(root) not in self.storage.pieces:
+            return False
+        self.storage.place_in(node.out, root)
+        return True
+
+    # Layouts.
+
+    def _settle(self, item: Item) -> None:
+        if item.fused:
+            for node in item.nodes:
+                if node.out not in self.storage.homes:
+                    self._settle_result(node, self.outlines[item])
+        elif not self._takes_over(item.nodes[0]):
+            for out in item.nodes[0].outputs:
+                if out.dtype is not None and out not in self.storage.homes:
+                    self._place(out, self._wish(out, item) or list(out.order), item)
+
+    def _place(self, root: Value, order: Sequence[int], item: Item) -> None:
+        self.storage.place(root, order, self.number[item], self.number[item])
+
+    def _settle_result(self, node: Node, made: Outline) -> None:
+        """Memory for what a cluster computes, if it is needed."""
+        root, tags, item = node.out, self.spaces.result(node), made.item
+        needy = [reader for reader, x in self.readers.get(root, ()) if not made.in_register(reader, x)]
+        elsewhere = root in self.results or any(reader not in made.path for reader in needy)
+        loops = made.order(node)
+        if elsewhere or (needy and root in self.storage.pinned):
+            order = self._wish(root, item) if all(tag in made.written for tag in loops) else None
+            self._place(root, order or _axes(tags, loops), item)
+        elif needy:
+            shared = made.shared(node, needy)
+            inner = [tags.index(tag) for tag in loops if tag not in shared]
+            self.storage.place_scratch(root, inner, self.number[item])
+
+    def _wish(self, root: Value, item: Item) -> list[int] | None:
+        """The order of axes that the first cluster to read a root from elsewhere would like best."""
+        for node, x in self.readers.get(root, ()):
+            reader = self.placement.at[node]
+            tags = self.spaces.reading_root(node, x) if reader.fused and reader is not item else None
+            if tags is not None:
+                path = self.outlines[reader].path[node]
+                walked = [loop.number for loop in (*[loop for loop in path if loop.written_out], *rolled(path))]
+                return _axes(tags, self._given_order(reader, tags) or walked)
+        return None
+
+    def _given_order(self, item: Item, tags: Tags) -> list[int] | None:
+        """The order in which something given, read by the cluster over just these loops, lies in memory."""
+        wanted = set(tags) - {None}
+        for node in item.nodes:
+            for x in node.values:
+                if x.dtype is None or self.placement.maker(x) is not None or self.placement.root(x).origin == CONSTANT:
+                    continue
+                theirs = self.spaces.reading(node, x)
+                if set(theirs) - {None} == wanted:
+                    return _slowest_first(theirs, self.storage.spot(x).strides)
+        return None
+
+    def _settle_lives(self) -> None:
+        """Let each piece of memory live until it is read the last time."""
+        for root, readings in self.readers.items():
+            for node, _ in readings:
+                self.storage.extend(root, self.number[self.placement.at[node]])
+        for root in self.results:
+            self.storage.extend(root, len(self.placement.items))
+        self.storage.pack()
+
+    # Flat loops.
+
+    def _flat_order(self, made: Outline) -> list[int] | None:
+        """The loops of a cluster from slowest to fastest, if they are one loop over all places in memory.
+
+        So it is if all that is read and written lies without gaps in one order, or is a single number.
+        """
+        if made.item.loop is None:
+            return None
+        tags = set(self.spaces.loops(made.item.nodes[0]))
+        orders: list[list[int]] = []
+        for node in made.item.nodes:
+            if set(self.spaces.loops(node)) != tags or (node.op.kind == FOLD and set(self.spaces.folded(node)) != tags):
+                return None
+            for theirs, x in self._in_memory(node, made):
+                named = set(theirs) - {None}
+                if not named or self.storage.uniform(x) is not None:
+                    continue
+                strides = self.storage.spot(x).strides
+                if named != tags or not self._without_gaps(theirs, strides):
+                    return None
+                orders.append(_slowest_first(theirs, strides))
+        return orders[0] if orders and all(order == orders[0] for order in orders) else None
+
+    def _in_memory(self, node: Node, made: Outline) -> Iterable[tuple[Tags, Value]]:
+        """What the node reads from memory and writes there, with its loops."""
+        for x in node.values:
+            if x.dtype is not None and not made.in_register(node, x):
+                yield self.spaces.reading(node, x), x
+        if node.out in self.storage.strides and node.op.kind != FOLD:
+            yield self.spaces.result(node), node.out
+
+    def _without_gaps(self, tags: Tags, strides: Sequence[int]) -> bool:
+        """Whether axes walk through memory one place after the other."""
+        steps = {tag: step for tag, step in zip(tags, strides, strict=True) if tag is not None}
+        expected = 1
+        for tag in sorted(steps, key=steps.__getitem__):
+            if steps[tag] != expected:
+                return False
+            expected *= self.spaces.extents[tag]
+        return True
+
+
+def _slowest_first(tags: Tags, strides: Sequence[int]) -> list[int]:
+    pairs = [(step, tag) for tag, step in zip(tags, strides, strict=True) if tag is not None]
+    return [tag for _, tag in sorted(pairs, key=lambda pair: -pair[0])]
+
+
+def _axes(tags: Tags, loops: Sequence[int]) -> list[int]:
+    """The axes with these tags in the order of these loops; those of size 1 first."""
+    places = {tag: place for place, tag in enumerate(loops)}
+    return sorted(range(len(tags)), key=lambda axis: places.get(tags[axis], -1))  # type: ignore[call-overload, no-any-return]
