@@ -88,6 +88,7 @@ def nothing_runs(monkeypatch):
     monkeypatch.setattr(compiled, "race", lambda *args: (timings(), {"gone": "away"}))
     monkeypatch.setattr(compiled, "weigh", lambda contender, name: 1000)
     monkeypatch.setattr(compiled, "measure_first_calls", lambda *args: first)
+    monkeypatch.setattr(compiled, "is_installed", lambda package: False)
     return first
 
 
@@ -101,6 +102,7 @@ def test_the_section_holds_everything(nothing_runs):
     assert held["absent"] == {"gone": "away"}
     assert held["first calls"] == nothing_runs
     assert held["bytes"]["mnist"] == {"planned": 1000, "eager": 1000}
+    assert held["statistics"]["mnist"]["planned"]["ops"] > 10
     assert list(table.times) == ["planar", "mnist", "mnist-adam", "cifar"]
     assert sum(row.what == "gone" for row in table.rows) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import namedtuple
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import byhand
 from byhand import nn, optim
+from byhand.core.errors import CaptureError
 from byhand.nn import functional as F
 from program.captured import agree, contents, count_captures, same
 
@@ -149,6 +151,45 @@ def test_results_are_memory_of_their_own() -> None:
         assert row.reshape(3).tolist() == [1.0] * 3
     kept[2][3].zero_()
     assert w.tolist() == [1.0] * 3
+
+
+def test_callables_of_every_kind() -> None:
+    class Scaled:
+        def __init__(self) -> None:
+            self.w, self.power = byhand.randn(3), 2
+
+        def __call__(self, x: Any, k: float) -> Any:
+            return (x * self.w) ** self.power * k
+
+    scaled, x = Scaled(), byhand.randn(3)
+    for function, given in ((scaled, (x, 0.5)), (functools.partial(scaled, k=0.5), (x,)), (scaled.__call__, (x, 0.5))):
+        compiled = byhand.compile(function)
+        for power in (2, 2, 3):
+            scaled.power = power
+            same(function(*given), compiled(*given))
+
+
+def test_arrays_of_the_surroundings_are_read_at_each_call() -> None:
+    weights = np.ones(3, np.float32)
+    compiled = byhand.compile(lambda x: x * weights)
+    captures = count_captures(compiled)
+    x = byhand.ones(3)
+    assert compiled(x).tolist() == compiled(x).tolist() == [1.0] * 3
+    weights[:] = 2
+    assert compiled(x).tolist() == [2.0] * 3 and len(captures) == 1
+    weights = np.full(3, 3, np.float32)
+    assert compiled(x).tolist() == [3.0] * 3 and len(captures) == 2
+
+
+def test_what_cannot_be_a_result() -> None:
+    class Output:
+        def __init__(self, x: Any) -> None:
+            self.x = x
+
+    with pytest.raises(CaptureError, match="returns an iterator"):
+        byhand.compile(lambda x: iter([x]))(byhand.ones(3))
+    with pytest.raises(CaptureError, match="returns an Output, which holds values of the step"):
+        byhand.compile(lambda x: Output(x * 2))(byhand.ones(3))
 
 
 def test_a_last_smaller_batch_and_other_dtypes() -> None:

@@ -255,6 +255,25 @@ def test_methods(name: str) -> None:
     computed(*METHODS[name])
 
 
+@pytest.mark.parametrize("p", [2, 1, 0, 0.5, 3, np.inf])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e25])
+def test_clipping_by_every_norm(p: float, scale: float) -> None:
+    def make() -> Any:
+        tensors = [byhand.ones(3, 4, requires_grad=True), byhand.ones(2, dtype=byhand.float64, requires_grad=True)]
+        tensors.append(byhand.ones(4, 3).T.clone().requires_grad_())
+
+        def step(x: Any, y: Any) -> Any:
+            for tensor, g in zip(tensors, (x, y, x), strict=True):
+                tensor.grad = g * scale
+            norm = nn.utils.clip_grad_norm_(tensors, 1.5, p)
+            nn.utils.clip_grad_value_(tensors, 0.3)
+            return norm, [tensor.grad.clone() for tensor in tensors]
+
+        return step, tensors
+
+    agree(make, lambda i: (byhand.randn(3, 4), byhand.randn(2, dtype=byhand.float64)), times=3)
+
+
 def test_a_mask_chosen_by_values_keeps_its_shape_with_where() -> None:
     def make() -> Any:
         w = byhand.randn(6, requires_grad=True)

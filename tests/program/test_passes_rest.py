@@ -10,9 +10,9 @@ import pytest
 
 from byhand.program.ir import Program, verify
 from byhand.program.lowering import lower
-from byhand.program.passes.common_subexpressions import common_subexpressions
 from byhand.program.passes.constants import constants
 from byhand.program.passes.dead_code import dead_code
+from byhand.program.passes.subexpressions import common_subexpressions
 from program.draft import Draft, assert_same_bits, names
 
 X = np.array([[1.0, -2.0, 0.5], [3.0, 0.0, -0.0]], "f4")

@@ -16,7 +16,7 @@ import pytest
 from byhand.train import History
 from byhand.train.storage import unpack_tensors
 
-KILLS = 12  # in each dialect
+KILLS = 7  # in each dialect
 
 SCRIPT = """
 import sys

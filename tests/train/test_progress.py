@@ -12,7 +12,8 @@ from train.networks import TRAIN, VALID, network
 
 def test_plain_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     fit(network(), TRAIN, VALID, epochs=2, seed=0, callbacks=[EarlyStopping(5)])
-    lines = capsys.readouterr().out.splitlines()
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == "runs   compiled: planned NumPy"
     assert len(lines) == 2
     assert lines[0].startswith("epoch 1/2  loss 0.") and "valid_accuracy" in lines[1] and "samples/s" in lines[1]
 
@@ -37,6 +38,7 @@ def test_a_bar_on_a_terminal() -> None:
         bar = Progress(stream)
         fit(model, TRAIN, epochs=2, callbacks=[bar], progress=False, seed=0)
     text = stream.getvalue()
+    assert text.count("runs   compiled: planned NumPy") == 1
     assert "epoch 1/2  loss" in text and "batch 1/2" in text and "samples/s" in text and "left" in text
     assert bar.bar is None
 

@@ -7,13 +7,13 @@ products with nothing around them. Beside times: peak memory, and what the first
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from byhand.bench.contenders import OURS, contenders, race, scratch_caches
 from byhand.bench.first_call import NO_NUMBA, first_call_rows, measure_first_calls
 from byhand.bench.memory import weigh
-from byhand.bench.networks import NETWORKS, Network, is_installed
+from byhand.bench.networks import NETWORKS, Network, compiled_step, is_installed
 from byhand.bench.tables import Row, Table, duration, size
 from byhand.bench.timing import REST, TURN, Timings
 
@@ -59,6 +59,8 @@ def measure(rounds: int, quick: bool) -> Table:
     table.rows += first_call_rows(first)
     table.notes = notes(networks, rounds)
     table.details = {"seconds": seconds, "absent": missing, "bytes": weighed, "first calls": first}
+    if not quick:
+        table.details["statistics"] = {network.name: statistics(network) for network in networks}
     return table
 
 
@@ -86,6 +88,17 @@ def rows(name: str, timings: Timings) -> list[Row]:
         found.append(Row(f"{name}: loops over the fastest other", "none is installed", _must(bounds.rivals)))
     if bounds.products is not None:
         found.append(_ratio(f"{name}: loops over products", timings, "loops", "products", bounds.products))
+    return found
+
+
+def statistics(network: Network) -> dict[str, dict[str, Any]]:
+    """What `step.stats()` says in each dialect that can run here."""
+    found = {}
+    for dialect in ("planned", "loops") if is_installed("numba") else ("planned",):
+        step: Any = compiled_step(network, dialect)
+        for _ in range(3):
+            step()
+        found[dialect] = asdict(step.func.stats())
     return found
 
 

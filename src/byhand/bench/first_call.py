@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from byhand.bench.networks import NETWORKS, Network, compiled_step
 from byhand.bench.overhead import import_seconds
@@ -41,7 +40,7 @@ def fresh_process(dialect: str, name: str, cache: str) -> list[float]:
     """`first_calls` in a process of its own, which keeps compiled code in the folder `cache`."""
     code = f"from byhand.bench.first_call import first_calls; print(first_calls({dialect!r}, {name!r}))"
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    environment["BYHAND_CACHE"] = str(Path(cache))
+    environment["BYHAND_CACHE"] = cache
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]

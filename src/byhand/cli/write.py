@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,7 @@ class _Job:
     outputs: int
     kind: str
     classification: bool
+    given: Mapping[str, Any]
 
     @classmethod
     def begin(cls, dataset: str, given: dict[str, Any], target: str | None) -> _Job:
@@ -108,7 +110,7 @@ class _Job:
             loader = loader[0], (*loader[1], shape)
         if recipe.standardize is None:
             recipe = dataclasses.replace(recipe, standardize=kind == "table" and not own)
-        return cls(recipe, dataset, loader, shape, outputs, kind, classification)
+        return cls(recipe, dataset, loader, shape, outputs, kind, classification, given)
 
     def model(self) -> Any:
         """The network, before training."""
@@ -182,7 +184,7 @@ class _Job:
         numbers = kept(group) | kept(optimizer.initial_state(group["params"][0], group))
         size = recipe.batch_size
         plan = Plan(
-            prose=self.prose(),
+            prose=self.prose(model, self.given),
             load=self.loader,
             initial=initial,
             numbers=numbers,
@@ -194,12 +196,26 @@ class _Job:
         steps, predictions = self.programs(plan.sizes, model, optimizer)
         return script(steps, predictions, plan, explained if explain else None)
 
-    def prose(self) -> list[str]:
+    def prose(self, model: Any, options: Mapping[str, Any]) -> list[str]:
         """What the file says of itself."""
+        from byhand.train.architecture import is_file_spec
+
         recipe = self.recipe
+        sizes = [layer.in_features for layer in model.modules() if hasattr(layer, "in_features")]
+        what = (
+            f"The network of {recipe.model}"
+            if is_file_spec(recipe.model)
+            else "-".join(map(str, [*sizes, self.outputs]))
+        )
+        if recipe.model.startswith("mlp"):
+            what += f" with {recipe.activation}"
         loss = recipe.loss or ("cross_entropy" if self.classification else "mse")
-        first = f"{recipe.model} on {self.dataset}, trained by {recipe.optimizer} on {loss.replace('_', '-')}."
-        return [first, "Forward, backward and update as byhand wrote them out. It needs NumPy and nothing else."]
+        words = [f"--{key.replace('_', '-')} {value}" for key, value in options.items() if key != "model"]
+        return [
+            f"{what}, trained on {self.dataset} by {recipe.optimizer} with the loss {loss.replace('_', '-')}.",
+            f"Written out by: byhand write {' '.join([recipe.model, self.dataset, *words])}\n"
+            "It needs NumPy and nothing else.",
+        ]
 
 
 def _learn(model: Any, measure: Any, optimizer: Any, x: Any, y: Any) -> Any:

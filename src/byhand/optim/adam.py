@@ -77,7 +77,10 @@ class Adam(Optimizer):
         super().__init__(params, defaults)
 
     def initial_state(self, p: Tensor, group: Group) -> State:
-        return {"step": 0, "exp_avg": zeros_like(p), "exp_avg_sq": zeros_like(p)}
+        state: State = {"step": 0, "exp_avg": zeros_like(p), "exp_avg_sq": zeros_like(p)}
+        if group["amsgrad"]:
+            state["max_exp_avg_sq"] = zeros_like(p)
+        return state
 
     def update_group(self, group: Group) -> None:
         """Update the parameters of one group.

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from byhand.core.capture import UnforeseenError, structure
+from byhand.core.generator import numpy_generator
 from byhand.core.mutation import touch_all
 from byhand.core.recorder import wrap
 from byhand.core.tape import mode
 from byhand.core.variable import Array, Variable
-from byhand.program.ir import Value
+from byhand.program.ir import DRAW, Value
 from byhand.program.surroundings import Surroundings
 from byhand.program.tree import unflatten
 
@@ -169,8 +170,15 @@ class _Text:
         """The run itself, then what it leaves behind."""
         plan = self.entry.plan
         run = f"out = {self.name(self.entry.run_program)}({', '.join(self.arguments)})"
-        if any(node.attrs.get("complain") is UnforeseenError for node in self.entry.program.nodes):
-            self.lines += ["try:", f"    {run}", "except UnforeseenError: return MISS"]
+        nodes = self.entry.program.nodes
+        if any(node.attrs.get("complain") is UnforeseenError for node in nodes):
+            drawn = {numpy_generator(node.attrs["generator"]).bit_generator for node in nodes if node.op is DRAW}
+            streams = [f"{self.name(bits)}.state" for bits in drawn]
+            kept = [f"s{i}" for i in range(len(streams))]
+            self.lines += [f"{name} = {stream}" for name, stream in zip(kept, streams, strict=True)]
+            self.lines += ["try:", f"    {run}", "except UnforeseenError:"]
+            self.lines += [f"    {stream} = {name}" for name, stream in zip(kept, streams, strict=True)]
+            self.lines.append("    return MISS")
         else:
             self.lines.append(run)
         if self.entry.stamps:

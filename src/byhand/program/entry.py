@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from byhand.core.capture import stands_in
 from byhand.core.errors import CaptureError
 from byhand.core.mutation import stamps_of
 from byhand.core.recorder import wrap
@@ -19,7 +20,7 @@ from byhand.core.tape import mode
 from byhand.core.variable import Array, Variable
 from byhand.program.call import MISS, written_out
 from byhand.program.dialects import Executable, executable
-from byhand.program.ir import ARGUMENT, CHECK, DRAW, Node, Program, Value
+from byhand.program.ir import ARGUMENT, Program, Value
 from byhand.program.number import Number, current
 from byhand.program.outside import overlapping
 from byhand.program.passes import optimise
@@ -126,23 +127,23 @@ def capture(compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tup
         _release(tracer)
         entry = Entry(tracer, plan, compiled, leaves)
         if compiled.replay and not entry.provisional:
-            _undo(tracer, grads)
+            _undo(tracer, surroundings, grads)
             result = entry.call(leaves)
             if result is MISS:
                 raise CaptureError("the step looks at something outside of it that it changes itself")
         return entry, result
     except BaseException:
-        _undo(tracer, grads)
+        _undo(tracer, surroundings, grads)
         tracer.forget_states()
-        surroundings.put_back()
         streams.put_back()
         raise
 
 
-def _undo(tracer: Tracer, grads: list[tuple[Any, Any]]) -> None:
+def _undo(tracer: Tracer, surroundings: Surroundings, grads: list[tuple[Any, Any]]) -> None:
     """As if the step had not run."""
     tracer.roll_back()
     tracer.outside.undo()
+    surroundings.put_back()
     for x, grad in grads:
         x.grad = grad
 
@@ -209,7 +210,6 @@ def _plan(tracer: Tracer, result: Any, proxies: list[Any], keep_grads: bool) -> 
         if cell.value is not state:
             program.writes.append((state, cell.value))
     _refuse_overlaps(program)
-    program.nodes = _checks_first(program.nodes)
     program.number_writes = [(s.number.value, s.written.value) for s in tracer.sources if s.written is not None]
     leaves, plan.structure = flatten(result)
     plan.results = [_result_of(tracer, leaf, proxies) for leaf in leaves]
@@ -228,25 +228,6 @@ def _plan(tracer: Tracer, result: Any, proxies: list[Any], keep_grads: bool) -> 
             program.outputs.append(tracer.read(given))
             plan.changed.append((owner, len(program.outputs) - 1))
     return plan
-
-
-def _checks_first(nodes: list[Node]) -> list[Node]:
-    """Checks, with what they need, before the first draw: when one fails, no random number is lost."""
-    if not any(node.op is DRAW for node in nodes):
-        return nodes
-    producers = {out: node for node in nodes for out in node.outputs}
-    early: set[int] = set()
-    for check in nodes:
-        needed, waiting = {id(check)}, [check]
-        while check.op is CHECK and waiting:
-            sources = [producers[x] for x in waiting.pop().values if x in producers]
-            waiting += [source for source in sources if id(source) not in needed]
-            needed |= {id(source) for source in sources}
-            if any(source.op is DRAW for source in sources):
-                needed.clear()
-                break
-        early |= needed if check.op is CHECK else set()
-    return sorted(nodes, key=lambda node: id(node) not in early)
 
 
 def _target(key: int, x: Variable) -> Any:
@@ -271,6 +252,13 @@ def _result_of(tracer: Tracer, leaf: Any, proxies: list[Any]) -> tuple[Any, Any]
     if isinstance(array, np.ndarray | Number) and not (isinstance(leaf, Variable) and leaf in tracer.outside):
         tracer.program.outputs.append(tracer.operand(array))
         return Variable if isinstance(leaf, Variable) else np.ndarray, len(tracer.program.outputs) - 1
+    if hasattr(type(leaf), "__next__"):
+        raise CaptureError("the step returns an iterator, which a program could not go on with; return a list")
+    if any(stands_in(part) for part in getattr(leaf, "__dict__", {}).values()):
+        raise CaptureError(
+            f"the step returns an {type(leaf).__name__}, which holds values of the step; return tensors, or tuples, "
+            "lists and dictionaries of them"
+        )
     return None, leaf
 
 

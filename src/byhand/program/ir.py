@@ -234,6 +234,10 @@ def verify(program: Program) -> Program:
     for state, new in program.writes:
         if (state.shape, state.dtype) != (new.shape, new.dtype):
             raise ProgramError(f"{new!r} cannot be written to {state!r}")
+    if not {state for state, _ in program.writes} <= set(program.states):
+        raise ProgramError("what is written is no state of the program")
+    if not {number for number, _ in program.number_writes} <= set(program.numbers):
+        raise ProgramError("a number is written that the program does not read")
     written = [state for state, _ in program.writes]
     if len(set(written)) != len(written):
         raise ProgramError("a state is written twice")
@@ -293,7 +297,7 @@ def labels(program: Program) -> dict[Value, str]:
 
 def identifier(name: str) -> str:
     """A dotted path as a Python identifier: `fc1.weight` is `fc1_weight`."""
-    plain = "".join(c if c.isalnum() or c == "_" else "_" for c in name)
+    plain = "".join(c if f"_{c}".isidentifier() else "_" for c in name)
     return f"_{plain}" if plain[:1].isdigit() else plain
 
 

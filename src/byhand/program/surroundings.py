@@ -144,9 +144,9 @@ class Surroundings:
                 if isinstance(value, list | dict | tuple):
                     self._visit(key, value, DEPTH - 1)
         words: set[str] = set()
+        self._words |= {"forward", "__call__"}
         while words != self._words:  # a method may name others
-            words = {"forward", "__call__", *self._words}
-            self._words |= words
+            words = set(self._words)
             for kind in {type(found) for found in (*self._objects, *modules)}:
                 for parent in kind.__mro__:
                     if not _of_libraries(parent):

@@ -62,7 +62,7 @@ def clip_grads_with_norm_(
 
 def _scaled(parameters: Tensors, max_norm: Any, total_norm: Tensor) -> None:
     """The same without a look at the norm: where nothing is to be done, gradients are multiplied by 1."""
-    with no_grad():
+    with no_grad(), np.errstate(invalid="ignore"):
         scale = e.minimum(max_norm / (total_norm.double() + 1e-6), 1.0)
         cast: dict[Any, Tensor] = {}
         for grad in _grads(parameters):

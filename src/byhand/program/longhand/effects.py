@@ -153,7 +153,9 @@ def counted(lines: list[Line]) -> None:
     for line in lines:
         for i, part in enumerate(line.statements):
             match part:
-                case ast.Assign(targets=[ast.Name(id=title)], value=ast.BinOp(left=ast.Name(id=left), op=op, right=right)):
+                case ast.Assign(
+                    targets=[ast.Name(id=title)], value=ast.BinOp(left=ast.Name(id=left), op=op, right=right)
+                ):
                     if left == title and title not in names_in(right):
                         line.statements[i] = ast.AugAssign(ast.Name(title, ast.Store()), op, right)
 

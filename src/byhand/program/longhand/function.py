@@ -50,12 +50,12 @@ def module(listing: Listing, title: str, explain: Explain | None = None) -> str:
 
 def function(draft: Draft, title: str) -> str:
     """The text of the function."""
-    lines = [line for i, part in enumerate(draft.prose) for line in ([""] * bool(i) + page.prose(part))]
+    lines = [line for i, part in enumerate(draft.prose) for line in ([""] * (i == 1) + page.prose(part))]
     lines = [f'"""{lines[0]}', *lines[1:], '"""'] if len(lines) > 1 else [f'"""{lines[0]}"""']
     for i, (heading, rows) in enumerate(draft.sections):
         if heading:
             lines += [*([""] if i else []), f"# {heading}"]
-        lines += page.aligned(rows)
+        lines += page.aligned(_tabulated(rows))
     if draft.returns:
         lines += ["", *page.wrapped(f"return {', '.join(draft.returns)}")]
     return "\n".join([*page.signature(title, draft.groups), *[f"    {line}".rstrip() for line in lines]])
@@ -65,13 +65,35 @@ def drafted(listing: Listing, explain: Explain | None = None) -> Draft:
     """The parts of a function."""
     groups = [[a.name for a in group] for _, group in itertools.groupby(listing.arguments, lambda a: a.group)]
     sections: list[tuple[str, list[Row]]] = []
+    explain = None if explain is None else _once(listing, explain)
     headed = len({part.section for part in listing.lines}) > 1
     for section, parts in itertools.groupby(listing.lines, lambda part: part.section):
         rows: list[Row] = []
         for part in parts:
             rows += _loop(part, explain) if isinstance(part, Loop) else _rows(part, section != UPDATE, explain)
+        for i in range(len(rows) - 1):  # what several lines come from is said at the last of them
+            (code, comment), note = rows[i], rows[i][1].partition("\t")[2]
+            if note and note == rows[i + 1][1].partition("\t")[2]:
+                rows[i] = code, comment.partition("\t")[0]
         sections.append((section if headed else "", rows))
     return Draft(groups, _described(listing), sections, listing.returns)
+
+
+def _tabulated(rows: Sequence[Row]) -> list[Row]:
+    """Shapes in one column, what explains them in the next."""
+    width = max([len(comment.partition("\t")[0]) for _, comment in rows], default=0)
+    made = []
+    for code, comment in rows:
+        shape, tab, note = comment.partition("\t")
+        made.append((code, f"{shape:{width}}  {note}" if tab else comment))
+    return made
+
+
+def _once(listing: Listing, explain: Explain) -> Explain:
+    """The same, but a node of several lines is explained at its last one."""
+    flat = [line for part in listing.lines for line in (part.body if isinstance(part, Loop) else [part])]
+    last = {id(line.node): line for line in flat}
+    return lambda line: explain(line) if last[id(line.node)] is line else ""
 
 
 def _rows(line: Line, shaped: bool, explain: Explain | None) -> list[Row]:
@@ -81,7 +103,7 @@ def _rows(line: Line, shaped: bool, explain: Explain | None) -> list[Row]:
     for i, (part, shape) in enumerate(zip(line.statements, line.shapes, strict=True)):
         comment = f"{shape}" if shaped and shape is not None else ""
         if i == len(line.statements) - 1 and note:
-            comment = f"{comment}  {note}".strip()
+            comment = f"{comment}\t{note}"
         rows.append((text(part), comment))
     return rows
 
@@ -99,15 +121,15 @@ def _described(listing: Listing) -> list[str]:
     """What goes in, with shapes; what comes out; what is changed."""
     given = [f"{a.name} {a.value.shape} {a.value.dtype}" for a in listing.arguments if a.group == "arguments"]
     results = page.enumerated(["the loss" if x == "loss" else x for x in listing.returns])
-    trains = any(part.section == UPDATE for part in listing.lines)
-    first = "One training step" if trains else "One step"
+    first = "One training step" if any(part.section == UPDATE for part in listing.lines) else "One step"
     first += f" on {page.enumerated(given)}" if given else ""
     prose = [f"{first}: returns {results}." if results else f"{first}."]
-    own = [f"{a.name} {a.value.shape}" for a in listing.arguments if a.group in ("parameters", "buffers")]
-    if own:
+    own = [a for a in listing.arguments if a.group in ("parameters", "buffers")]
+    for changed, verb in ((True, "Changes in place"), (False, "Reads")):
+        named = [f"{a.name} {a.value.shape}" for a in own if (a.name in listing.changed) is changed]
         letters = [f"{group}_…" for group in dict.fromkeys(map(_letter, listing.arguments)) if group]
-        more = f", and their {page.enumerated(letters)}" if letters else ""
-        prose.append(f"{'Changes in place' if trains else 'Reads'} {page.enumerated(own)}{more}.")
+        more = f", and their {page.enumerated(letters)}" if letters and changed else ""
+        prose += [f"{verb} {page.enumerated(named)}{more}."] if named else []
     return prose
 
 
@@ -134,7 +156,10 @@ def generalised(one: Draft, other: Draft, sizes: Sequence[int]) -> Draft | None:
         prose = [_merged(a, b, sizes) for a, b in zip(one.prose, other.prose, strict=True)]
         returns = [_merged(a, b, sizes) for a, b in zip(one.returns, other.returns, strict=True)]
         sections = [
-            (heading, [(_merged(c, d, sizes), _merged(x, y, sizes)) for (c, x), (d, y) in zip(rows, others, strict=True)])
+            (
+                heading,
+                [(_merged(c, d, sizes), _merged(x, y, sizes)) for (c, x), (d, y) in zip(rows, others, strict=True)],
+            )
             for (heading, rows), (_, others) in zip(one.sections, other.sections, strict=True)
         ]
     except (_OneSizeError, ValueError):
@@ -152,7 +177,11 @@ def _merged(one: str, other: str, sizes: Sequence[int]) -> str:
     words = [_word(a, b, sizes) for a, b in zip(NUMERAL.findall(one), NUMERAL.findall(other), strict=True)]
     made = pieces[0]
     for word, piece in zip(words, pieces[1:], strict=True):
-        alone = made[-1:] in ("(", "[", " ", "") and not made.endswith(("/ ", "* ", "- ")) and piece[:1] in (")", "]", ",", "")
+        alone = (
+            made[-1:] in ("(", "[", " ", "")
+            and not made.endswith(("/ ", "* ", "- "))
+            and piece[:1] in (")", "]", ",", "")
+        )
         made += (word if alone or word.isalnum() or NUMERAL.fullmatch(word) else f"({word})") + piece
     return made
 

@@ -15,16 +15,13 @@ import numpy as np
 
 from byhand.core.variable import Array
 
-Initial = tuple[str, str]
-"""A formula, and what is to be said of it."""
 
-
-def initial_values(model: Any, scheme: str = "default") -> dict[str, Initial]:
+def initial_values(model: Any, scheme: str = "default") -> dict[str, str]:
     """For each parameter and buffer of a fresh model, by its path, the formula of its first value.
 
     scheme  how the weights of linear layers were drawn: default, normal, xavier, he or zeros
     """
-    found: dict[str, Initial] = {}
+    found: dict[str, str] = {}
     for path, module in model.named_modules():
         own = [*module._parameters.items(), *module._buffers.items()]
         for leaf, tensor in own:
@@ -33,42 +30,41 @@ def initial_values(model: Any, scheme: str = "default") -> dict[str, Initial]:
     return found
 
 
-def _formula(module: Any, leaf: str, array: Array, scheme: str) -> Initial:
+def _formula(module: Any, leaf: str, array: Array, scheme: str) -> str:
     statistics = _statistics(module, leaf, array)
     if statistics is not None:
         return statistics
     if array.size and (array == array.flat[0]).all() and array.ndim + (leaf != "weight"):
-        return _constant(array), ""
+        return _constant(array)
     shape = ", ".join(map(str, array.shape))
     if hasattr(module, "in_features"):
         return _drawn(module.in_features, shape, array, scheme)
     spread = float(array.std())
     uniform = abs(float(np.abs(array).max()) - math.sqrt(3) * spread) < 0.1 * spread
-    bound = f"{math.sqrt(3) * spread if uniform else spread:.3g}"
-    return (f"uniform({bound}, {shape})", "") if uniform else (f"normal({bound}, {shape})", "")
+    return f"uniform({math.sqrt(3) * spread:.3g}, {shape})" if uniform else f"normal({spread:.3g}, {shape})"
 
 
-def _drawn(inputs: int, shape: str, array: Array, scheme: str) -> Initial:
+def _drawn(inputs: int, shape: str, array: Array, scheme: str) -> str:
     """A weight or a bias of a linear layer."""
     match scheme if array.ndim > 1 or scheme in ("default", "normal") else "default":
         case "normal":
-            return f"normal(1, {shape})", "N(0, 1)"
+            return f"normal(1, {shape})"
         case "xavier":
-            return f"uniform((6 / {sum(array.shape)}) ** 0.5, {shape})", "Glorot's U(±√(6 / (inputs + outputs)))"
+            return f"uniform((6 / {sum(array.shape)}) ** 0.5, {shape})"
         case "he":
-            return f"normal((2 / {inputs}) ** 0.5, {shape})", "He's N(0, 2 / inputs)"
-    return f"uniform({inputs}**-0.5, {shape})", "U(±1/√inputs)"
+            return f"normal((2 / {inputs}) ** 0.5, {shape})"
+    return f"uniform({inputs}**-0.5, {shape})"
 
 
-def _statistics(module: Any, leaf: str, array: Array) -> Initial | None:
+def _statistics(module: Any, leaf: str, array: Array) -> str | None:
     """Mean and deviation of the training data, for a layer that standardizes by them."""
     if set(module._buffers) != {"mean", "std"}:
         return None
     data = "y" if type(module).__name__.startswith("De") else "x"
     axis = "axis=0" if array.ndim else ""
     if leaf == "mean":
-        return f"{data}.mean({axis})", "of the training data"
-    return f"np.where({data}.std({axis}) > 0, {data}.std({axis}), 1).astype(np.float32)", ""
+        return f"{data}.mean({axis})"
+    return f"np.where({data}.std({axis}) > 0, {data}.std({axis}), 1).astype(np.float32)"
 
 
 def _constant(array: Array) -> str:

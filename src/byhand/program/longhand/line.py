@@ -70,6 +70,7 @@ class Listing:
 
     arguments  what the function takes
     lines      what it does
+    changed    the names of the states that it writes
     returns    the formulas that it returns
     functions  the text of the functions that stand above, by name, in order
     constants  the text of the assignments that stand above those, by name
@@ -80,6 +81,7 @@ class Listing:
 
     arguments: list[Argument] = field(default_factory=list)
     lines: list[Line | Loop] = field(default_factory=list)
+    changed: set[str] = field(default_factory=set)
     returns: list[str] = field(default_factory=list)
     functions: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)

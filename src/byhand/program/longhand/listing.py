@@ -35,7 +35,7 @@ from byhand.program.longhand.plainer import plainer, scalar_of
 from byhand.program.longhand.reading import Reading, read
 from byhand.program.longhand.tidy import negated, tidied
 
-LONGEST = 56  # characters of a formula that stands inside of another
+LONGEST = 72  # characters of a formula that stands inside of another
 SMALL = 16  # values of a constant that is written out
 
 
@@ -100,7 +100,10 @@ class Builder:
         if value.origin != CONSTANT or value.shape == () or not self.counts.get(value):
             return
         tree = written_out(value.data)
-        if tree is not None:
+        known = None if tree is None else self.formulas.get(ast.dump(tree))
+        if known is not None:
+            self.trees[value] = marked(name(known), **facts)
+        elif tree is not None:
             self._line(value, tree, Line([], FORWARD, []))
 
     def is_written_out(self, value: Value) -> bool:
@@ -251,7 +254,11 @@ class Builder:
                 found[parameter] = self._scalar(node, scalar)
             elif isinstance(x, Value):
                 found[parameter] = self.trees[x]
-            elif type(x) is float and node.out.dtype == np.float32 and x in (float(str(np.float32(x))), float(np.float32(x))):
+            elif (
+                type(x) is float
+                and node.out.dtype == np.float32
+                and x in (float(str(np.float32(x))), float(np.float32(x)))
+            ):
                 found[parameter] = float32_tree(np.float32(x))
             elif x is not None:
                 found[parameter] = literal(x)

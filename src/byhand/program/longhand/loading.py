@@ -19,16 +19,19 @@ import numpy as np
 
 
 def find(dataset: str, *patterns: str) -> list[Path]:
-    """The files of a data set: in $BYHAND_DATA, in data/, or where byhand keeps what it downloads."""
-    caches = (os.environ.get("XDG_CACHE_HOME", ".cache"), "Library/Caches", "AppData/Local")
-    places = [Path(os.environ.get("BYHAND_DATA", "data")), *[Path.home() / cache / "byhand" for cache in caches]]
+    """The files of a dataset: in $BYHAND_DATA, in data/, or in the cache folder of byhand."""
+    places = [Path(os.environ.get("BYHAND_DATA", "data"))]
+    for cache in (os.environ.get("XDG_CACHE_HOME", ".cache"), "Library/Caches", "AppData/Local"):
+        places.append(Path.home() / cache / "byhand")
     for place in places:
-        files = [path for pattern in patterns for path in sorted((place / dataset).rglob(pattern))]
+        folder = place / dataset
+        files = [path for pattern in patterns for path in sorted(folder.rglob(pattern))]
         if files:
             return files
     raise SystemExit(
-        f"no {' or '.join(patterns)} of {dataset} in {', '.join(map(str, places))}; "
-        f"byhand train {dataset} downloads it, or set BYHAND_DATA to the folder that holds {dataset}/"
+        f"{dataset} was not found in {', '.join(map(str, places))}.\n"
+        f"Fetch it with: byhand train {dataset} (stop it when it trains),\n"
+        f"or set BYHAND_DATA to the folder in which {dataset}/ lies."
     )
 
 
@@ -39,15 +42,15 @@ def read(path: Path) -> bytes:
 
 
 def read_idx(path: Path) -> Any:
-    """The array in an IDX file: the fourth byte counts its axes, then come their sizes, then the values."""
+    """The array in an IDX file: the fourth byte counts its axes; sizes and values follow."""
     data = read(path)
     sizes = np.frombuffer(data, ">i4", data[3], 4)
     return np.frombuffer(data, np.uint8, offset=4 + 4 * len(sizes)).reshape(sizes)
 
 
 def load_idx(dataset: str, shape: tuple[int, ...]) -> Any:
-    """MNIST, or a data set in its format: images in [0, 1] and their labels, for training and for the test."""
-    parts: list[Any] = []
+    """Images in [0, 1] and their labels, for training and for the test, as MNIST keeps them."""
+    parts = []
     for part in ("train", "t10k"):
         images = read_idx(find(dataset, f"{part}-images?idx3-ubyte*")[0])
         labels = read_idx(find(dataset, f"{part}-labels?idx1-ubyte*")[0])
@@ -64,9 +67,10 @@ def load_cifar10(shape: tuple[int, ...]) -> Any:
             continue
         with tarfile.open(path) as archive:
             for member in archive:
-                if "_batch" in member.name:
-                    batches[Path(member.name).name] = archive.extractfile(member).read()  # type: ignore[union-attr]
-    parts: list[Any] = []
+                file = archive.extractfile(member)
+                if file is not None and "_batch" in member.name:
+                    batches[Path(member.name).name] = file.read()
+    parts = []
     for part in ("data_batch", "test_batch"):
         images, labels = [], []
         for name in sorted(name for name in batches if name.startswith(part)):
@@ -91,15 +95,17 @@ def split(x: Any, y: Any) -> Any:
 
 
 def load_digits(shape: tuple[int, ...]) -> Any:
-    """The 1,797 digits that are bundled with byhand, of 8 × 8 pixels in [0, 1], and their labels."""
-    package = importlib.util.find_spec("byhand")
-    bundled = [Path(p, "data/datasets") for p in package.submodule_search_locations or ()] if package else []
-    for folder in (Path(os.environ.get("BYHAND_DATA", "data")), *bundled):
+    """The 1,797 digits of 8 × 8 pixels that come with byhand, in [0, 1], and their labels."""
+    folders = [Path(os.environ.get("BYHAND_DATA", "data"))]
+    package = importlib.util.find_spec("byhand")  # where it is installed; it is not imported
+    if package is not None:
+        folders += [Path(p) / "data" / "datasets" for p in package.submodule_search_locations or ()]
+    for folder in folders:
         if (folder / "digits.npz").is_file():
             with np.load(folder / "digits.npz") as file:
                 x = file["images"].reshape(-1, *shape).astype(np.float32) / 16
                 return split(x, file["labels"].astype(np.int64))
-    raise SystemExit("digits.npz is bundled with byhand, which is not installed here; copy it to data/digits.npz")
+    raise SystemExit("digits.npz comes with byhand, which is not here; copy it to data/digits.npz")
 
 
 def load_planar_flower() -> Any:
@@ -158,15 +164,15 @@ def load_gaussian_quantiles() -> Any:
 
 
 def load_csv(file: str, delimiter: str, header: bool, target: int, kind: str) -> Any:
-    """A table of numbers: the column `target` is y, of words (in sorted order), labels or numbers; the others are x."""
+    """A table: the column `target` is y, made of words, labels or numbers; the others are x."""
     with open(file, newline="", encoding="utf-8-sig") as lines:
         rows = [row for row in csv.reader(lines, delimiter=delimiter) if row][header:]
-    y: Any = np.array([row.pop(target).strip() for row in rows])
-    if kind == "words":
-        y = np.unique(y, return_inverse=True)[1]
-    else:
-        y = y.astype(np.int64) if kind == "labels" else y.astype(np.float32)[:, None]
-    return split(np.array(rows, np.float32), y)
+    y = np.array([row.pop(target).strip() for row in rows])
+    if kind == "words":  # counted in sorted order
+        return split(np.array(rows, np.float32), np.unique(y, return_inverse=True)[1])
+    if kind == "labels":
+        return split(np.array(rows, np.float32), y.astype(np.int64))
+    return split(np.array(rows, np.float32), y.astype(np.float32)[:, None])
 
 
 NEEDS = {

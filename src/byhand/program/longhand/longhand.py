@@ -43,6 +43,7 @@ def listed(program: Program, titles: Mapping[str, str] | None = None) -> Listing
     listing.returns = [saved.get(x) or text(substituted(builder.trees[x], {}, merged)) for x in returned]
     counted_anew(listing, names)
     listing.arguments = _arguments(known, listing, names)
+    listing.changed = {names[state] for state, _ in known.writes}
     listing.streams = {builder.stream(n): n.attrs["generator"] for n in builder.nodes if n.op is DRAW}
     return listing
 

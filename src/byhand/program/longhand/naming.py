@@ -11,12 +11,27 @@ import keyword
 from collections.abc import Mapping
 from typing import Any
 
-from byhand.program.ir import ARGUMENT, BACKWARD, DRAW, FORWARD, NUMBER, UPDATE, Node, Program, Value, identifier
+import numpy as np
+
+from byhand.program.ir import (
+    ARGUMENT,
+    BACKWARD,
+    CONSTANT,
+    DRAW,
+    FORWARD,
+    NUMBER,
+    UPDATE,
+    Node,
+    Program,
+    Value,
+    identifier,
+)
 from byhand.program.longhand.layers import kind_of, state_names
 
 RESERVED = {"np", "rng", "n", "math", "self", *keyword.kwlist, *dir(builtins)}
 RESULTS = {"softmax": "p", "log_softmax": "log_p"}
-STEMS = {FORWARD: "h", BACKWARD: "g", UPDATE: "u"}
+STEMS = {BACKWARD: "g", UPDATE: "u"}
+OWN_STEMS = {"sub": "diff", "reshape": "flat"}
 AFFINE = {"fc", "conv", "lstm", "gru", "rnn"}
 
 
@@ -35,7 +50,7 @@ class Names:
         self._stems = {out: _stem(node, out) for node in program.nodes for out in node.outputs}
         states = state_names(program)
         for value in program.given:
-            wish = titles.get(value.name) or states.get(value) or identifier(value.name) or {NUMBER: "c", ARGUMENT: "x"}.get(value.origin, "constant")
+            wish = titles.get(value.name) or states.get(value) or identifier(value.name) or _given_stem(value)
             self._names[value] = self.unlike(wish)
         _Course(program, self).name()
 
@@ -49,7 +64,8 @@ class Names:
 
     def count(self, stem: str) -> str:
         """A new name: the stem with the next free number."""
-        name = next(name for i in itertools.count(1) if (name := f"{stem}{i}") not in self.taken)
+        taken = self.taken.union(self.wishes.values())
+        name = next(name for i in itertools.count(1) if (name := f"{stem}{i}") not in taken)
         self.taken.add(name)
         self.numbered[name] = stem
         return name
@@ -108,7 +124,7 @@ class _Course:
         if node is None or node.op.name not in ("add", "sub"):
             return of
         for x in node.inputs[: 2 if node.op.name == "add" else 1]:
-            if isinstance(x, Value) and x in self.names and x not in claimed and x.shape == node.out.shape:
+            if isinstance(x, Value) and x in self.names.wishes and x not in claimed and x.shape == node.out.shape:
                 return x
         return of
 
@@ -126,12 +142,12 @@ class _Course:
             self.names.wishes[out] = title
         if node.op.name in RESULTS:
             self.names.wishes[node.out] = RESULTS[node.op.name]
-        if not stages:
-            return
-        stage = max(stages)
+        stage = max(stages, default=0)
         if node.op.name == "normalize":
             self._normalized(node, stage)
-        elif node.op.name == "mul" and self._mask(node) is not None:
+        if node.op.name == "normalize" or not stages:
+            return
+        if node.op.name == "mul" and self._mask(node) is not None:
             mask = self._mask(node)
             assert mask is not None
             self._wish(self._scaled(node.out), "h", stage)
@@ -139,8 +155,12 @@ class _Course:
             del self.stage[mask]
         elif _activates(node):
             self._wish(node.out, "a", stage)
-        elif node.op.kind == "view" or node.op.name in ("add", "sub", "mul"):
+        elif node.op.kind == "view" or node.op.name in ("add", "sub", "mul", "true_divide"):
             self.stage[node.out] = stage
+            bias = node.inputs[1] if node.op.name == "add" else None
+            if isinstance(bias, Value) and self._from_state(bias):  # of a normalisation, when predicting
+                title = self.names[bias].rpartition("_")[0]
+                self.names.wishes.setdefault(node.out, title or "h")
 
     def _wish(self, value: Value, stem: str, stage: int) -> None:
         self.names.wishes[value] = f"{stem}{stage}" if self.several else stem
@@ -217,10 +237,17 @@ class _Course:
         return node.op is DRAW or (len(list(node.values)) == 1 and all(map(self._is_drawn, node.values)))
 
 
+def _given_stem(value: Value) -> str:
+    """What a given value without a name is called."""
+    if value.origin == CONSTANT and value.size > 1 and not np.any(value.data):
+        return "zeros"
+    return {NUMBER: "c", ARGUMENT: "x"}.get(value.origin, "constant")
+
+
 def _stem(node: Node, out: Value) -> str:
     if out.dtype is None:
         return "c"
-    return "diff" if node.op.name == "sub" and node.section == FORWARD else STEMS[node.section]
+    return OWN_STEMS.get(node.op.name, "h") if node.section == FORWARD else STEMS[node.section]
 
 
 def _activates(node: Node) -> bool:

@@ -114,8 +114,9 @@ def filled(words: Sequence[str], indent: str) -> list[str]:
 
 
 def prose(sentence: str) -> list[str]:
-    """A sentence in lines, for a docstring."""
-    return _broken(sentence, WIDTH - 8)
+    """A sentence in lines, for a docstring; a name and its shape stay together."""
+    bound = re.sub(r" ?\([^()]*\)", lambda shape: shape[0].replace(" ", "\0"), sentence)
+    return [line.replace("\0", " ") for line in _broken(bound, WIDTH - 8)]
 
 
 def enumerated(words: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
-"""The program as one would write it: without copies that no text needs, and with dropout's masks of zeros and ones.
+"""The program as one would write it: without copies that no text needs, with dropout's masks of zeros and ones, and with
+all that follows from gradients in the section *update*.
 
-Two rewritings of a captured program before it is printed. Both keep its values, the second up to rounding.
-Called by `listing`.
+Rewritings of a captured program before it is printed. They keep its values, dropout's up to rounding. Called by `listing`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from byhand.core.op import OPS
-from byhand.program.ir import CONSTANT, Node, Program, Value
+from byhand.program.ir import BACKWARD, CONSTANT, UPDATE, Node, Program, Value
 from byhand.program.longhand.expression import plain_number
 
 
 def plainer(program: Program) -> Program:
-    """Both rewritings."""
-    return bare_masks(without_clones(program))
+    """All of them."""
+    return own_updates(bare_masks(without_clones(program)))
 
 
 def without_clones(program: Program) -> Program:
@@ -35,6 +35,22 @@ def without_clones(program: Program) -> Program:
         if source.gradient_of is None and source not in program.given:
             source.gradient_of = node.out.gradient_of
     return program.replaced(kept, renamed) if renamed else program
+
+
+def own_updates(program: Program) -> Program:
+    """What is computed from gradients when no more come is an update, also where no optimiser does it."""
+    last = max([i for i, node in enumerate(program.nodes) if node.section == BACKWARD], default=None)
+    if last is None:
+        return program
+    gradients = {out for node in program.nodes for out in node.outputs if node.section == BACKWARD}
+    nodes: list[Node] = []
+    for i, node in enumerate(program.nodes):
+        follows = i > last and not gradients.isdisjoint(node.values)
+        if follows:
+            gradients.update(node.outputs)
+        section = UPDATE if follows else node.section
+        nodes.append(Node(node.op, node.inputs, node.attrs, node.outputs, section, node.rule, node.place))
+    return program.replaced(nodes)
 
 
 def bare_masks(program: Program) -> Program:

@@ -99,7 +99,7 @@ def _part(statement: ast.stmt) -> ast.AST | None:
         if getattr(getattr(tree, "value_of", None), "dtype", None) is not None and isinstance(tree, ast.BinOp | ast.Call)
         and tree is not getattr(statement, "value", None) and len(text(tree)) <= LONGEST - 8
     ]  # fmt: skip
-    return max(found, key=lambda tree: len(text(tree)), default=None)
+    return max(reversed(found), key=lambda tree: len(text(tree)), default=None)  # of equals the innermost
 
 
 def reordered(lines: list[Line], program: Program) -> list[Line]:
@@ -183,16 +183,16 @@ def _owner(line: Line, families: dict[str, dict[str, str]], lines: Sequence[Line
     return ""
 
 
-def _generic(
-    lines: Sequence[Line], family: dict[str, str], letters: dict[str, str], names: Names
-) -> dict[str, str]:
+def _generic(lines: Sequence[Line], family: dict[str, str], letters: dict[str, str], names: Names) -> dict[str, str]:
     """The names of a family as they are called in a loop; temporaries by their place."""
     found = {own: _letter(title, letters, names) for own, title in family.items() if title}
     temporaries = [title for line in lines for title in sorted(line.writes) if not family.get(title)]
     counts = Counter(_stem(title) for title in temporaries)
     for i, title in enumerate(dict.fromkeys(temporaries)):
         alone = title not in names.numbered and counts[_stem(title)] == 1
-        found[title] = _stem(title) if alone else letters.setdefault(f"u{i + 1}", letters.get(f"u{i + 1}") or names.count("u"))
+        found[title] = (
+            _stem(title) if alone else letters.setdefault(f"u{i + 1}", letters.get(f"u{i + 1}") or names.count("u"))
+        )
     return found
 
 

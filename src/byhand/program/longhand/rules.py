@@ -69,8 +69,7 @@ def explained(line: Line) -> str:
         return rule_text(op, operand)
     if node.op.name in ITSELF or not hasattr(node.op, "kernel"):
         return ""
-    said = re.split(r"[:,;] |: ", sentence(node.op.kernel))[0].rstrip(".")
-    return f"{node.op.name}: {said}"
+    return f"{node.op.name}: {sentence(node.op.kernel).partition(': ')[0].rstrip('.')}"
 
 
 @functools.cache
@@ -110,7 +109,9 @@ def _body(rule: Callable[..., Any]) -> Tree:
     """What a lambda returns; it is looked for in its module, since a line may hold several."""
     code = rule.__code__
     for tree in _lambdas(rule.__module__):
-        if tree.lineno == code.co_firstlineno and [a.arg for a in tree.args.args] == list(inspect.signature(rule).parameters):
+        if tree.lineno == code.co_firstlineno and [a.arg for a in tree.args.args] == list(
+            inspect.signature(rule).parameters
+        ):
             made = eval(compile(ast.Expression(tree), code.co_filename, "eval"), {})
             if _steps(made) == _steps(rule):
                 return tree.body
@@ -190,8 +191,9 @@ class _Letters(ast.NodeTransformer):
         match node:
             case ast.BinOp(left=ast.Name(id=one), op=ast.Mult(), right=ast.Name(id=other)) if one == f"{other}²":
                 return name(f"{other}³")
-            case ast.BinOp(left=ast.BinOp(left=x, op=ast.Mult(), right=ast.Name(id=one)), op=ast.Mult(),
-                           right=ast.Name(id=other)) if one == other or one == f"{other}²":
+            case ast.BinOp(
+                left=ast.BinOp(left=x, op=ast.Mult(), right=ast.Name(id=one)), op=ast.Mult(), right=ast.Name(id=other)
+            ) if one == other or one == f"{other}²":
                 return ast.BinOp(x, ast.Mult(), name(f"{other}{'²' if one == other else '³'}"))
         same = isinstance(node.left, ast.Name) and isinstance(node.right, ast.Name) and node.left.id == node.right.id
         if isinstance(node.op, ast.Mult) and same:

@@ -15,7 +15,6 @@ from byhand.program.ir import Program
 from byhand.program.longhand import loading, page
 from byhand.program.longhand.expression import literal, text
 from byhand.program.longhand.function import Draft, Explain, drafted, function, generalised
-from byhand.program.longhand.initial import Initial
 from byhand.program.longhand.line import Argument, Listing
 from byhand.program.longhand.longhand import listed
 from byhand.program.longhand.source import printed
@@ -38,7 +37,7 @@ class Plan:
 
     prose: Sequence[str]
     load: tuple[str, Sequence[Any]]
-    initial: Mapping[str, Initial]
+    initial: Mapping[str, str]
     numbers: Mapping[str, Any]
     sizes: tuple[int, int]
     epochs: int
@@ -46,9 +45,7 @@ class Plan:
     classification: bool = True
 
 
-def script(
-    steps: Sequence[Program], predictions: Sequence[Program], plan: Plan, explain: Explain | None = None
-) -> str:
+def script(steps: Sequence[Program], predictions: Sequence[Program], plan: Plan, explain: Explain | None = None) -> str:
     """The file. `steps` and `predictions` are the programs of one network for batches of the two sizes."""
     return _File(steps, predictions, plan, explain).text()
 
@@ -98,7 +95,7 @@ class _File:
 
     def _head(self, code: str) -> str:
         """The docstring, the imports, the constants, the stream of random numbers."""
-        prose = [line for i, part in enumerate(self.plan.prose) for line in ([""] * bool(i) + _prose(part))]
+        prose = [line for i, part in enumerate(self.plan.prose) for line in ([""] * bool(i) + _paragraph(part))]
         modules = ["csv", "gzip", "importlib.util", "math", "os", "pickle", "tarfile"]
         imports = [f"import {m}" for m in modules if re.search(rf"\b{re.escape(m)}\.", code)]
         imports += ["from pathlib import Path"] if "Path(" in code else []
@@ -116,15 +113,16 @@ class _File:
     def _main(self) -> list[str]:
         load, arguments = self.plan.load
         call = f"{load}({', '.join(text(literal(x)) for x in arguments)})"
-        lines = [f"x, y, x_test, y_test = {call}", *self._beginning(), ""]
         epochs, (size, _) = self.plan.epochs, self.plan.sizes
-        stop = "len(x)" if self.whole else f"len(x) - {size - 1}"
+        lines = [f"x, y, x_test, y_test = {call}", f"epochs, batch_size = {epochs}, {size}", *self._beginning(), ""]
+        stop = "len(x)" if self.whole else "len(x) - batch_size + 1"
         every = max(1, epochs // 20)
         lines += [
-            f"for epoch in range(1, {epochs + 1}):",
-            "    order, losses = rng.permutation(len(x)), []",
-            f"    for start in range(0, {stop}, {size}):" + ("" if self.whole else "  # a smaller batch is left out"),
-            f"        rows = order[start : start + {size}]",
+            "for epoch in range(1, epochs + 1):",
+            "    order = rng.permutation(len(x))",
+            "    losses = []",
+            f"    for start in range(0, {stop}, batch_size):" + ("" if self.whole else "  # whole batches only"),
+            "        rows = order[start : start + batch_size]",
             *[f"        {line}" for line in self._call()],
             "        losses.append(loss)",
         ]
@@ -141,19 +139,17 @@ class _File:
         for group in STATES:
             own = [a for a in self.states if a.group == group]
             if own:
-                rows = [self._first(a) for a in own]
-                lines += [f"{group} = [", *page.aligned([(f"    {code},", note) for code, note in rows]), "]"]
-        letters = dict.fromkeys(a.group for a in self.train.arguments if a.group not in (*STATES, "arguments", "numbers"))
+                rows = [(f"    {self.plan.initial[a.value.name]},", a.name) for a in own]
+                lines += [f"{group} = [", *page.aligned(rows), "]"]
+        letters = dict.fromkeys(
+            a.group for a in self.train.arguments if a.group not in (*STATES, "arguments", "numbers")
+        )
         lines += [f"{letter} = [np.zeros_like(w) for w in parameters]" for letter in letters]
         numbers = [a.name for a in self.train.arguments if a.group == "numbers"]
         if numbers:
             values = ", ".join(repr(self.plan.numbers[name]) for name in numbers)
             lines.append(f"{', '.join(numbers)} = {values}")
         return lines
-
-    def _first(self, argument: Argument) -> tuple[str, str]:
-        formula, said = self.plan.initial[argument.value.name]
-        return formula, f"{argument.name}: {said}" if said else argument.name
 
     def _call(self) -> list[str]:
         """The call of the step, with its results."""
@@ -167,12 +163,15 @@ class _File:
     def _report(self) -> list[str]:
         """How good the network is, on one line of output."""
         states = "".join(f", *{group}" for group in STATES if any(a.group == group for a in self.states))
-        size = self.plan.sizes[0]
         if self.free:
             lines, truth = [f"scores = predict(x_test{states})"], "y_test"
         else:
-            starts = f"range(0, len(x_test) - {size - 1}, {size})"
-            lines = [f"scores = np.concatenate([predict(x_test[i : i + {size}]{states}) for i in {starts}])"]
+            lines = [
+                "scores = np.concatenate([",
+                f"    predict(x_test[i : i + batch_size]{states})",
+                "    for i in range(0, len(x_test) - batch_size + 1, batch_size)",
+                "])",
+            ]
             truth = "y_test[: len(scores)]"
         if self.plan.classification:
             lines.append(f"accuracy = (scores.argmax(axis=1) == {truth}).mean()")
@@ -188,9 +187,9 @@ def _sentence(draft: Draft) -> str:
     return draft.prose[0].replace("One step on", "The scores for").partition(": returns")[0] + "."
 
 
-def _prose(part: str) -> list[str]:
-    """A paragraph in lines; an indented one as it is."""
-    return [part] if part.startswith(" ") else page.prose(part)
+def _paragraph(part: str) -> list[str]:
+    """A paragraph in lines, with those breaks that it has already."""
+    return [line for sentence in part.splitlines() for line in page.prose(sentence)]
 
 
 def _drawing(main: str) -> list[str]:

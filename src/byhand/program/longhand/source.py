@@ -99,9 +99,7 @@ class Surroundings:
         self.constants: dict[str, str] = {}
         self.modules: set[str] = set()
 
-    def add(
-        self, function: Callable[..., Any], body: list[ast.stmt] | None = None, own: Sequence[str] = ()
-    ) -> None:
+    def add(self, function: Callable[..., Any], body: list[ast.stmt] | None = None, own: Sequence[str] = ()) -> None:
         """All that the function names and does not define itself; `own` are further names that it may use.
 
         Raises UnreadableError for what has no text.

@@ -68,6 +68,8 @@ class _Tidy(ast.NodeTransformer):
                 return _product(node)
             case ast.Add() | ast.Sub():
                 return _sum(node)
+            case ast.Pow() if _is_one(node.right) and _is_float(node.left):
+                return node.left
         return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
@@ -156,11 +158,24 @@ def _product(node: ast.BinOp) -> Tree:
         left, right = negated(left) or ast.UnaryOp(ast.USub(), left), right.operand
     if same(left, right) and (_is_float(left) or is_number(left)):
         return ast.BinOp(left, ast.Pow(), ast.Constant(2))
+    if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Div) and _is_one(right.left) and not is_number(right):
+        return ast.BinOp(left, ast.Div(), right.right)
     if is_number(left) and isinstance(right, ast.BinOp) and isinstance(right.op, ast.Div) and not is_number(right):
         return ast.BinOp(_product(ast.BinOp(left, ast.Mult(), right.left)), ast.Div(), right.right)
-    if _is_float(left) and isinstance(right, ast.BinOp) and isinstance(right.op, ast.Mult) and not is_number(right.left):
-        return ast.BinOp(ast.BinOp(left, ast.Mult(), right.left), ast.Mult(), right.right)
+    if (_is_float(left) or is_number(left)) and _is_product(right):
+        return _product(
+            ast.BinOp(marked(ast.BinOp(left, ast.Mult(), right.left), dtype=right.left.dtype), ast.Mult(), right.right)
+        )  # type: ignore[attr-defined]
     return ast.BinOp(left, ast.Mult(), right)
+
+
+def _is_product(tree: Tree) -> Any:
+    """Whether it is a product of arrays of floats."""
+    return isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mult) and _is_float(tree.left)
+
+
+def _is_one(tree: Tree) -> bool:
+    return isinstance(tree, ast.Constant) and tree.value == 1
 
 
 def _is_float(tree: Tree) -> bool:
@@ -171,6 +186,8 @@ def _is_float(tree: Tree) -> bool:
 
 def _sum(node: ast.BinOp) -> Tree:
     """No sum with the negative of something: that is a difference."""
+    if isinstance(node.right, ast.Constant) and node.right.value == 0 and _is_float(node.left):
+        return node.left
     positive = negated(node.right)
     if positive is None:
         return node

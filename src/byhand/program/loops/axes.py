@@ -121,7 +121,7 @@ def _space(node: Node) -> tuple[int, ...]:
 
 
 def _aligned(tags: Tags, space: tuple[int, ...], node: Node, x: Value) -> Tags:
-    """The tags of an operand's axes, which stand at the end of the space; None where it has size 1, or is chosen from."""
+    """The tags of an operand's axes, which stand at the end of the space; None for size 1 and what is chosen from."""
     lead = len(space) - len(x.shape)
     if node.op is GATHER and x is node.inputs[1]:
         return (None, *[None if n == 1 else tags[lead + axis] for axis, n in enumerate(x.shape) if axis])

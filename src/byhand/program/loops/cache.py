@@ -1,16 +1,19 @@
 """Where compiled kernels are kept between processes: `$BYHAND_CACHE`, else the platform's cache folder.
 
-A file appears under its name only when it is complete. A folder that cannot be written only costs time, so nobody is
-told about it.
+A file appears under its name only when it is complete, and begins with a digest of the rest: damaged machine code would
+be run otherwise. A folder that cannot be written only costs time, so nobody is told about it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sys
 import tempfile
 from pathlib import Path
+
+DIGEST = hashlib.sha256().digest_size
 
 
 def folder() -> Path:
@@ -28,11 +31,13 @@ def folder() -> Path:
 
 
 def read(key: str) -> bytes | None:
-    """What was written under this key; None if there is nothing."""
+    """What was written under this key; None if there is nothing, or it is damaged."""
     try:
-        return (folder() / f"{key}.o").read_bytes()
+        whole = (folder() / f"{key}.o").read_bytes()
     except OSError:
         return None
+    digest, data = whole[:DIGEST], whole[DIGEST:]
+    return data if hashlib.sha256(data).digest() == digest else None
 
 
 def write(key: str, data: bytes) -> bool:
@@ -43,7 +48,7 @@ def write(key: str, data: bytes) -> bool:
         where.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{key}.", dir=where)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.write(hashlib.sha256(data).digest() + data)
         os.replace(temporary, where / f"{key}.o")
         return True
     except OSError:

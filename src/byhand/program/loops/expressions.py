@@ -7,6 +7,7 @@ call of the C library in the middle of a loop costs more than the rest of it.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -34,24 +35,28 @@ FORMS: dict[str, str] = {
     "sign": "where({0} > {t}(0), {t}(1), where({0} < {t}(0), {t}(-1), {0}))",
     "floor": "floor({0})", "ceil": "ceil({0})", "trunc": "trunc({0})", "rint": "rint({0})",
     "isnan": "{0} != {0}", "isinf": "fabs({0}) == {t}(np.inf)", "isfinite": "fabs({0}) < {t}(np.inf)",
-    **{name: "({0} " + sign + " {1})" for name, sign in COMPARED.items()},
+    **{name: "{0} " + sign + " {1}" for name, sign in COMPARED.items()},
     **{name: name + "_{t}({0})" for name in ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "tanh")},
     "logaddexp": "logaddexp_{t}({0}, {1})",
 }  # fmt: skip
 """How ufuncs on floats are written; {t} is the name of the dtype."""
 
 FORMS_OF_INTEGERS: dict[str, str] = {
-    **{name: FORMS[name] for name in ("add", "subtract", "multiply", "negative", "square", "maximum", "minimum", *COMPARED)},
+    **{name: FORMS[name] for name in ("add", "subtract", "multiply", "negative", "square", "maximum", "minimum")},
+    **{name: FORMS[name] for name in COMPARED},
     "bitwise_and": "{0} & {1}", "bitwise_or": "{0} | {1}", "bitwise_xor": "{0} ^ {1}",
     "absolute": "where({0} < {t}(0), -{0}, {0})",
 }  # fmt: skip
 
 FORMS_OF_BOOLEANS: dict[str, str] = {
-    "logical_and": "{0} & {1}", "logical_or": "{0} | {1}", "logical_xor": "({0} != {1})", "logical_not": "not {0}",
-    "bitwise_and": "{0} & {1}", "bitwise_or": "{0} | {1}", "bitwise_xor": "({0} != {1})", "invert": "not {0}",
+    "logical_and": "{0} & {1}", "logical_or": "{0} | {1}", "logical_xor": "{0} != {1}", "logical_not": "not {0}",
+    "bitwise_and": "{0} & {1}", "bitwise_or": "{0} | {1}", "bitwise_xor": "{0} != {1}", "invert": "not {0}",
     "maximum": "{0} | {1}", "minimum": "{0} & {1}", "multiply": "{0} & {1}", "add": "{0} | {1}",
-    "equal": "({0} == {1})", "not_equal": "({0} != {1})",
+    "equal": "{0} == {1}", "not_equal": "{0} != {1}",
 }  # fmt: skip
+
+CALL = re.compile(r"[\w{}]+\([^=+*/&|-]*\)")
+"""Forms in which operands stand between commas, and need no parentheses."""
 
 REPEATED = {"square", "sign", "isnan", "absolute", "power"}
 """Forms that name an operand more than once, which should then be a name and no formula."""
@@ -122,7 +127,7 @@ def _dtype(x: Any, otherwise: Any) -> Any:
 
 
 def elementwise_text(node: Node, operands: Sequence[str]) -> str:
-    """The formula of an elementwise node; the operands are texts, converted already to what `operand_dtypes` says."""
+    """The formula of an elementwise node; the operands are formulas, converted to what `operand_dtypes` says."""
     out: Any = node.out.dtype
     if node.op is WHERE:
         return f"where({operands[0]}, {operands[1]}, {operands[2]})"
@@ -132,9 +137,10 @@ def elementwise_text(node: Node, operands: Sequence[str]) -> str:
         return operands[1]
     kinds: Any = operand_dtypes(node)
     kind = kinds[0]
-    if node.op.name == "power":
-        return str(_power(node)).format(operands[0], t=CODE[kind])
-    return _forms(kind)[node.op.name].format(*operands, t=CODE[kind])
+    form = str(_power(node)) if node.op.name == "power" else _forms(kind)[node.op.name]
+    if not CALL.fullmatch(form):
+        operands = [grouped(text) for text in operands]
+    return form.format(*operands, t=CODE[kind])
 
 
 def _power(node: Node) -> str | None:
@@ -150,9 +156,19 @@ def converted(text: str, source: Dtype, target: Dtype) -> str:
     if source == target:
         return text
     if target == BOOLEAN:
-        return f"({text} != {CODE[source]}(0))"
+        return f"{grouped(text)} != {CODE[source]}(0)"
     code = CODE[target]
     return f"where({text}, {code}(1), {code}(0))" if source == BOOLEAN else f"{code}({text})"
+
+
+def grouped(text: str) -> str:
+    """A formula in parentheses, unless it is a name, an element or a call."""
+    depth = 0
+    for i, c in enumerate(text):
+        depth += (c in "([") - (c in ")]")
+        if depth == 0 and (c == " " or (c == "-" and i == 0)):
+            return f"({text})"
+    return text
 
 
 def literal(x: Any, kind: Dtype) -> str:
@@ -199,6 +215,8 @@ class Fold:
         """Two values as one, in this order."""
         if self.is_extreme:
             return f"{self.name}({a}, {b})"
+        if self.name != "add":
+            a, b = a if re.fullmatch(r"[^ ]+( [*&|] [^ ]+)*", a) else grouped(a), grouped(b)
         return f"{a} {FOLDS[self.name].sign} {b}"
 
     def joined(self, terms: Sequence[str]) -> str:

@@ -23,6 +23,8 @@ INTEGER, REAL = "i8", "f8"
 
 Parameters = Sequence[str]
 
+COMPILER = "machine_code", "terms", "translation", "vocabulary"
+
 _loaded: dict[str, dict[str, int]] = {}
 _engines: list[Any] = []  # they own the code
 
@@ -124,6 +126,3 @@ def _own_text() -> str:
     """The text of the compiler, so that a new version of it does not find what an old one left."""
     folder = Path(__file__).parent
     return "".join((folder / f"{name}.py").read_text("utf-8") for name in COMPILER)
-
-
-COMPILER = ("machine_code", "terms", "translation", "vocabulary")

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from byhand.program.ir import Node, Value
-from byhand.program.loops.expressions import BOOLEAN, CODE, converted, literal
+from byhand.program.loops.expressions import CODE, converted, literal
+from byhand.program.loops.operands import from_memory, to_memory
 from byhand.program.loops.rewriting import SCATTER
 from byhand.program.loops.storage import Spot, Storage
 from byhand.program.primitives import ASSIGN
@@ -64,8 +65,8 @@ def _copy(x: Any, target: Spot, shape: tuple[int, ...], storage: Storage, out: V
         text = literal(value, dtype)
     else:
         text = f"source[{_place(names, [step for _, _, step in axes])}]"
-        text = converted(f"({text} != u1(0))" if x.dtype == BOOLEAN else text, x.dtype, dtype)
-    text = f"u1({text})" if dtype == BOOLEAN else text
+        text = converted(from_memory(text, x.dtype), x.dtype, dtype)
+    text = to_memory(text, dtype)
     indent = "    " * (len(axes) + 1)
     lines.append(f"{indent}target[{_place(names, [step for _, step, _ in axes])}] = {text}")
     head = f"(target{'' if source is None else ', source'}):  # {_types([out] if source is None else [out, x])}"
@@ -73,7 +74,7 @@ def _copy(x: Any, target: Spot, shape: tuple[int, ...], storage: Storage, out: V
 
 
 def _scatter(y: Value, rows: Value, target: Spot, storage: Storage) -> Move:
-    """target[rows] += y"""
+    """target[rows] ← target[rows] + y."""
     count = len(rows.shape)
     of_y, of_rows = storage.spot(y), storage.spot(rows)
     lead = [axis for axis in zip(rows.shape, of_y.strides[:count], of_rows.strides, strict=True) if axis[0] != 1]

@@ -1,12 +1,13 @@
 """The loops of one cluster: a tree of loops within loops, whose leaves are nodes.
 
-Inside of the outer loop the same question comes back with one axis less: which nodes share the next loop? Loops that are
-short enough are written out, so that what is around them can be vectorised and what passes between them is in registers.
+Inside of the outer loop the same question comes back with one axis less: which nodes share the next loop? Loops that
+are short enough are written out: then what is around them can be vectorised, and what passes between them stays in
+registers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from byhand.program.ir import Node
@@ -108,7 +109,7 @@ def _group(
             loop = groups[place][0]
             together = placement.ready(maker, node, x, loop) if loop in rest else loop is None and not rest
             first = max(first, place if together else place + 1)
-    wanted = rest or [None]
+    wanted: Collection[int | None] = rest or [None]
     return next((i for i in range(first, len(groups)) if groups[i][0] in wanted), None)
 
 

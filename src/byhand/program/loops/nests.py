@@ -12,14 +12,14 @@ from typing import Any
 
 from byhand.program.ir import Node, Value
 from byhand.program.loops import expressions
-from byhand.program.loops.expressions import CODE, Fold, converted
+from byhand.program.loops.expressions import CODE, Fold, converted, grouped
 from byhand.program.loops.manuscript import Manuscript, Pointer
 from byhand.program.loops.nesting import Loop
-from byhand.program.loops.operands import Body, Index, Operands, Rounds, from_memory, grouped, to_memory
+from byhand.program.loops.operands import Body, Index, Operands, Rounds, from_memory, to_memory
 from byhand.program.loops.outline import Outline, rolled
 from byhand.program.loops.rewriting import GATHER
 from byhand.program.loops.storage import Storage
-from byhand.program.primitives import CAST, COPY, FOLD, WHERE
+from byhand.program.primitives import FOLD
 
 LONGEST = 84
 """Characters of a formula that goes into another one."""
@@ -103,6 +103,9 @@ class Writer(Operands):
         if not stored and self.readers.get(root) == 1 and len(text) < LONGEST and self._runs_with_its_reader(node):
             self.registers[root, index] = text
             return
+        if stored and root not in self.readers and root not in self.storage.homes:
+            self._store(root, text, rounds, body)
+            return
         name = self._register(root, index)
         self.line(body, f"{name} = {text}")
         self.registers[root, index] = name
@@ -116,8 +119,6 @@ class Writer(Operands):
             return self.operand(node, node.inputs[0], node.out.dtype, rounds, body)
         kinds: Any = expressions.operand_dtypes(node)
         operands = [self.operand(node, x, kind, rounds, body) for x, kind in zip(node.inputs, kinds, strict=True)]
-        if node.op not in (CAST, COPY, WHERE):
-            operands = [grouped(text) for text in operands]
         return expressions.elementwise_text(node, operands)
 
     def _runs_with_its_reader(self, node: Node) -> bool:
@@ -144,7 +145,7 @@ class Writer(Operands):
     def _one_more(self, node: Node, rounds: Rounds, body: Body) -> None:
         """A fold in its loops: one value more."""
         root, index, way = node.out, self.index(node.out, rounds), self._way(node)
-        x = grouped(self.operand(node, node.inputs[0], way.kind, rounds, body))
+        x = self.operand(node, node.inputs[0], way.kind, rounds, body)
         if self.outline.sums_in_memory(node):
             place = self.element(root, self.spaces.result(node), rounds, body)
             total = from_memory(place, root.dtype)
@@ -157,7 +158,7 @@ class Writer(Operands):
             self.line(body, f"{name} = {way.step(name, x)}")
             if way.minds_nan:
                 odd = self._register(root, index, "odd")
-                self.line(body, f"{odd} = {odd} | ({x} != {x})")
+                self.line(body, f"{odd} = {odd} | ({grouped(x)} != {grouped(x)})")
 
     def _way(self, node: Node) -> Fold:
         count = math.prod(self.spaces.extents[tag] for tag in self.spaces.folded(node))

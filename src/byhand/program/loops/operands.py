@@ -9,7 +9,7 @@ import numpy as np
 
 from byhand.program.ir import CONSTANT, Node, Value
 from byhand.program.loops import expressions
-from byhand.program.loops.expressions import BOOLEAN, CODE, Fold, converted, literal
+from byhand.program.loops.expressions import BOOLEAN, CODE, Fold, converted, grouped, literal
 from byhand.program.loops.manuscript import Manuscript, Pointer
 from byhand.program.loops.nesting import Path
 from byhand.program.loops.outline import Outline
@@ -147,19 +147,9 @@ class Operands:
 
 def from_memory(element: str, dtype: Any) -> str:
     """An element as a value: booleans are bytes in memory."""
-    return f"({element} != u1(0))" if dtype == BOOLEAN else element
+    return f"{element} != u1(0)" if dtype == BOOLEAN else element
 
 
 def to_memory(text: str, dtype: Any) -> str:
     """A value as what is stored."""
     return f"u1({text})" if dtype == BOOLEAN else text
-
-
-def grouped(text: str) -> str:
-    """A formula in parentheses, unless it is a name, an element or a call."""
-    depth = 0
-    for i, c in enumerate(text):
-        depth += (c in "([") - (c in ")]")
-        if depth == 0 and (c == " " or (c == "-" and i == 0)):
-            return f"({text})"
-    return text

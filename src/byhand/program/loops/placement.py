@@ -1,9 +1,9 @@
 """Which nodes share a loop: the program as a sequence of clusters, products and calls.
 
 A *cluster* is a set of nodes that run inside of one outer loop: in each of its rounds each node does its share, so what
-one needs of another must be ready by then. Nodes are placed when somebody needs them: folds, products, calls and results
-ask for their operands, and elementwise nodes wait until they are asked for, so that they end up beside their readers.
-A fold goes to where its operand is computed.
+one needs of another must be ready by then. Nodes are placed when somebody needs them: folds, products, calls and
+results ask for their operands, and elementwise nodes wait until they are asked for, so that they end up beside their
+readers. A fold goes to where its operand is computed.
 """
 
 from __future__ import annotations
@@ -184,8 +184,7 @@ class Placement:
     def _related(self, cone: list[Node]) -> Iterator[Item]:
         """Clusters that compute, or else read, what these nodes read: the latest first."""
         values = [x for node in cone for x in node.values]
-        makers = [maker for maker in map(self.maker, values) if maker in self.at]
-        first = {self.at[maker] for maker in makers if maker is not None}
+        first = {self.at[maker] for maker in map(self.maker, values) if maker in self.at}
         rest = {item for x in values for item in self._readers.get(self.root(x), ())} - first
         for group in (first, rest):
             yield from sorted((item for item in group if item.fused), key=lambda item: -item.place)

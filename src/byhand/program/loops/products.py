@@ -11,8 +11,6 @@ from byhand.program.ir import Node, Value
 from byhand.program.loops.storage import Spot, Storage
 
 CODES = {np.dtype(np.float32): "f4", np.dtype(np.float64): "f8"}
-MOST_CALLS = 16
-"""Products of a batch that are written one by one; more are a loop."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +85,8 @@ def product(node: Node, storage: Storage) -> Product | None:
 def _matrix(shape: tuple[int, ...], strides: tuple[int, ...]) -> Matrix | None:
     """The last two axes as rows (flip 0) or as columns (flip 1) of BLAS."""
     (rows, columns), (down, right) = shape[-2:], strides[-2:]
-    if columns == 1 or right == 1:
-        if rows == 1 or down >= max(columns, 1):
-            return Matrix(0, max(down, columns, 1))
-    if rows == 1 or down == 1:
-        if columns == 1 or right >= max(rows, 1):
-            return Matrix(1, max(right, rows, 1))
+    if (columns == 1 or right == 1) and (rows == 1 or down >= columns):
+        return Matrix(0, max(down, columns))
+    if (rows == 1 or down == 1) and (columns == 1 or right >= rows):
+        return Matrix(1, max(right, rows))
     return None

@@ -56,7 +56,7 @@ SCATTER = Primitive("scatter", PUT)
 
 def rewritten(program: Program) -> Program:
     """The program in the primitives that loops are made of."""
-    rules = _Rules({x for node in program.nodes if node.op is CHECK for x in node.values})
+    rules = _Rules(_checked(program))
     for node in program.nodes:
         rules.rewrite(node)
     changed = program.replaced(rules.nodes, rules.renamed)
@@ -64,6 +64,20 @@ def rewritten(program: Program) -> Program:
     return dataclasses.replace(
         dead_code(changed), arguments=program.arguments, numbers=program.numbers, states=program.states
     )
+
+
+def _checked(program: Program) -> set[Value]:
+    """All values that checks look at, or that are needed for that: labels among them are within bounds."""
+    producers = program.producers()
+    found = {x for node in program.nodes if node.op is CHECK for x in node.values}
+    waiting = list(found)
+    while waiting:
+        maker = producers.get(waiting.pop())
+        for x in maker.values if maker is not None else ():
+            if x not in found:
+                found.add(x)
+                waiting.append(x)
+    return found
 
 
 class _Rules:
@@ -138,7 +152,7 @@ class _Rules:
         return out
 
     def _picked(self, node: Node) -> Value | None:
-        """x[label, 0…n−1] = Σ over classes of (x where class = label, else 0)"""
+        """x[label, 0…n−1] = Σ over classes of (x where class = label, else 0)."""
         x = node.inputs[0]
         chosen = _one_a_row(x, node)
         if chosen is None or x.dtype not in FLOATS:
@@ -149,7 +163,7 @@ class _Rules:
         return self.emit(node, SUM, (alone,), node.out.shape, x.dtype, axis=(axis,), keepdims=False)
 
     def _planted(self, node: Node) -> Value | None:
-        """x with y at [label, 0…n−1]: y where class = label, else x"""
+        """x with y at [label, 0…n−1]: y where class = label, else x."""
         x, y = node.inputs[:2]
         chosen = _one_a_row(x, node)
         if chosen is None or x.dtype not in FLOATS:
@@ -166,7 +180,7 @@ class _Rules:
         return self.emit(node, WHERE, (hits, y, x), x.shape, x.dtype)
 
     def _gathered(self, node: Node) -> Value | None:
-        """x[rows], the rows anywhere and any number of times"""
+        """x[rows], the rows anywhere and any number of times."""
         x = node.inputs[0]
         rows = self._rows(node, node.inputs[1:])
         if rows is None or not node.out.size:
@@ -177,7 +191,7 @@ class _Rules:
         return self.emit(node, GATHER, (spread, x), node.out.shape, x.dtype)
 
     def _scattered(self, node: Node, rows: Value) -> Value | None:
-        """x with y added to rows"""
+        """x with y added to rows."""
         x, y = node.inputs[:2]
         if not isinstance(y, Value) or y.dtype != x.dtype or x.dtype not in FLOATS or not y.size:
             return None

@@ -211,5 +211,5 @@ def _slowest_first(tags: Tags, strides: Sequence[int]) -> list[int]:
 
 def _axes(tags: Tags, loops: Sequence[int]) -> list[int]:
     """The axes with these tags in the order of these loops; those of size 1 first."""
-    places = {tag: place for place, tag in enumerate(loops)}
-    return sorted(range(len(tags)), key=lambda axis: places.get(tags[axis], -1))  # type: ignore[call-overload, no-any-return]
+    places: dict[int | None, int] = {tag: place for place, tag in enumerate(loops)}
+    return sorted(range(len(tags)), key=lambda axis: places.get(tags[axis], -1))

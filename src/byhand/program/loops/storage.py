@@ -136,7 +136,7 @@ class Storage:
 
 
 def given_strides(value: Value) -> Strides:
-    """The strides of an argument, a state or a constant, in numbers; those of constants are copied if they have gaps."""
+    """The strides of an argument, a state or a constant, in numbers: it has no gaps, or is copied."""
     return dense(value.shape, value.order, 1)
 
 

@@ -13,9 +13,9 @@ from byhand.core.errors import UsageError
 from byhand.program.ir import Pass, Program, verify
 from byhand.program.passes.algebra import algebra
 from byhand.program.passes.broadcasts import broadcasts
-from byhand.program.passes.common_subexpressions import common_subexpressions
 from byhand.program.passes.constants import constants
 from byhand.program.passes.dead_code import dead_code
+from byhand.program.passes.subexpressions import common_subexpressions
 from byhand.program.passes.transposes import transposes
 
 PASSES: dict[str, Pass] = {
