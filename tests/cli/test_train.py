@@ -30,7 +30,7 @@ def test_train_alone_learns_digits(byhand: Any, tmp_path: Path) -> None:
     assert match is not None
     assert float(match[1]) >= 0.975
     assert "data   digits: 1×8×8, 10 classes; 1,258 train, 180 valid, 359 test" in answer.out
-    assert "epoch  1/60  loss" in answer.out
+    assert "\nruns   compiled: " in answer.out and "epoch  1/60  loss" in answer.out
     names = {path.name for path in (tmp_path / "runs" / "digits-1").iterdir()}
     assert {"config.json", "history.jsonl", "model.safetensors", "result.json", "checkpoint.json"} <= names
 
@@ -70,14 +70,16 @@ def test_every_option_reaches_the_recipe(byhand: Any, tmp_path: Path) -> None:
         "patience": 3,
         "seed": 11,
         "threads": 2,
+        "dialect": "longhand",
         "valid_fraction": 0.25,
         "test_fraction": 0.3,
     }
     arguments = [text for k, v in options.items() for text in (f"--{k.replace('_', '-')}", str(v))]
     answer = byhand("train", "moons", *arguments, "--standardize", "--out", "run")
     assert answer.status == 0, answer.err
-    recipe = json.loads((tmp_path / "run" / "config.json").read_text())["recipe"]
-    assert recipe == options | {"standardize": True}
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["recipe"] == options | {"standardize": True} and config["compile"] == "longhand"
+    assert "runs   compiled: longhand NumPy\n" in answer.out
     assert "how    sgd, lr 0.03, batch 7, 2 epochs, cosine, dropout 0.1, label smoothing 0.05" in answer.out
     assert "fc2.weight" in weights(tmp_path / "run") and "standardize.mean" in weights(tmp_path / "run")
 
@@ -92,6 +94,25 @@ def test_the_plain_recipe_of_the_textbooks(byhand: Any) -> None:
     answer = byhand("train", *plain.split(), "--epochs", 20, "--label-smoothing", 0, "--batch-size", 10)
     assert answer.status == 0
     assert float(answer.last.split()[-1]) > 0.85
+
+
+def test_every_dialect_learns_the_same(byhand: Any) -> None:
+    answers = {dialect: byhand("train", *FAST, "--dialect", dialect) for dialect in ("eager", "planned", "longhand")}
+    assert "runs   eager\n" in answers["eager"].out and "runs   compiled: planned NumPy\n" in answers["planned"].out
+    losses = [re.findall(r"loss (\S+)", answer.out) for answer in answers.values()]
+    assert len(losses[0]) == 6 and losses[0] == losses[1] == losses[2]
+
+
+def test_a_model_that_cannot_be_compiled_trains_all_the_same(byhand: Any, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "from byhand import nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.fc = nn.Linear(2, 2)\n    def forward(self, x):\n        assert x.max().item() < 99\n"
+        "        return self.fc(x)\n"
+    )
+    answer = byhand("train", *FAST, "--model", "net.py:Net")
+    assert answer.status == 0
+    assert "runs   eager: the step cannot be captured\n" in answer.out
+    assert re.fullmatch(r"warning: training runs eagerly: .* in net\.py, line 7: assert x.*\n", answer.err)
 
 
 def test_numbers_are_predicted_too(byhand: Any, tmp_path: Path) -> None:
@@ -187,6 +208,7 @@ def test_an_error_in_forward_shows_the_users_line(byhand: Any, tmp_path: Path) -
     [
         (("train", "digit"), 2, "did you mean 'digits'"),
         (("train", "--optimizer", "adma"), 2, "no optimizer 'adma'"),
+        (("train", "--dialect", "fast"), 2, "no dialect 'fast'"),
         (("train", "--model", "mlp:x"), 2, "mlp:30"),
         (("train", "--model", "gone.py:build"), 2, "no file gone.py"),
         (("train", "--activation", "rely"), 2, "no activation"),

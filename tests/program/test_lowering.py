@@ -35,7 +35,8 @@ NAMES = ids(SAMPLES)
 # No primitive does what these do; index-2 reads with a mask, and how many values that gives is not known beforehand.
 OPAQUE = {
     "argmax-1", "argmin-1", "argsort-1", "argsort-2", "cumprod-1", "cumprod-2", "cumsum-1", "einsum-1", "einsum-2",
-    "einsum-3", "index-2", "isin-1",
+    "einsum-3", "index-2", "isin-1", "running_place-1", "running_place-2", "running_place-3", "searchsorted-1",
+    "searchsorted-2", "sum_of_squares-1",
 }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ WrittenModel = Annotated[
     str, typer.Argument(help="softmax, mlp:30, mlp:256,128, or FILE.py:function.", metavar="MODEL")
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Beside each line the rule that it comes from.")]
-Dialect = Annotated[
+WrittenDialect = Annotated[
     str, typer.Option(help="longhand: a file to read; planned or loops: the step as it runs.", metavar="DIALECT")
 ]
 OutFile = Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")]
@@ -66,7 +66,7 @@ Patience = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="Of weights, order and dropout.", rich_help_panel=TRAINING)]
 Threads = Annotated[int | None, typer.Option(min=1, help="Of matrix products; 1 by default.", rich_help_panel=TRAINING)]
-Dialect = Annotated[
+TrainDialect = Annotated[
     str | None,
     typer.Option(help="What a step is compiled to: loops, planned or longhand; or eager.", rich_help_panel=TRAINING),
 ]

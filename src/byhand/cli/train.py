@@ -37,7 +37,7 @@ def train(
     patience: options.Patience = None,
     seed: options.Seed = None,
     threads: options.Threads = None,
-    dialect: options.Dialect = None,
+    dialect: options.TrainDialect = None,
     valid_fraction: options.ValidFraction = None,
     test_fraction: options.TestFraction = None,
     target: options.Target = None,

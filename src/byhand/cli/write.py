@@ -40,7 +40,7 @@ def write(
     model: options.WrittenModel,
     dataset: options.TrainDataset = None,
     explain: options.Explain = False,
-    dialect: options.Dialect = "longhand",
+    dialect: options.WrittenDialect = "longhand",
     out: options.OutFile = None,
     activation: options.Activation = None,
     dropout: options.Dropout = None,
@@ -100,7 +100,7 @@ class _Job:
         from byhand.train.architecture import is_file_spec
         from byhand.train.recipe import recipe_for
 
-        plain = {"optimizer": "sgd", "schedule": "constant", "dropout": 0.0, "label_smoothing": 0.0}
+        plain: dict[str, Any] = {"optimizer": "sgd", "schedule": "constant", "dropout": 0.0, "label_smoothing": 0.0}
         recipe = dataclasses.replace(recipe_for(dataset).without_optimizer(), **plain).replace(**given)
         loader, shape, outputs, kind, classification = _facts(dataset, recipe, target)
         own = is_file_spec(recipe.model)
@@ -211,10 +211,10 @@ class _Job:
             what += f" with {recipe.activation}"
         loss = recipe.loss or ("cross_entropy" if self.classification else "mse")
         words = [f"--{key.replace('_', '-')} {value}" for key, value in options.items() if key != "model"]
+        written = " ".join(["byhand write", recipe.model, self.dataset, *words])
         return [
             f"{what}, trained on {self.dataset} by {recipe.optimizer} with the loss {loss.replace('_', '-')}.",
-            f"Written out by: byhand write {' '.join([recipe.model, self.dataset, *words])}\n"
-            "It needs NumPy and nothing else.",
+            f"Written out by: {written}\nIt needs NumPy and nothing else.",
         ]
 
 
@@ -245,7 +245,9 @@ def _facts(
     if dataset in _NAMED:
         function, arguments, shape, classes = _NAMED[dataset]
         return (function, arguments), shape, classes, "images" if len(shape) > 1 else "points", True
-    chosen = {} if target is None else {"target": int(target) if target.lstrip("-").isdigit() else target}
+    chosen: dict[str, Any] = (
+        {} if target is None else {"target": int(target) if target.lstrip("-").isdigit() else target}
+    )
     split = load(dataset, valid=0.0, **chosen)
     if split.kind != "table" or not dataset.endswith((".csv", ".tsv")):
         raise UsageError(f"{dataset} cannot be written out; take a CSV file, or one of {', '.join(_NAMED)}")

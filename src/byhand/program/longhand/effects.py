@@ -86,18 +86,18 @@ class _Writing:
         return any(line.writes & views for views in self.views.values())
 
     def _copied(self, state: Value, new: Value, own: Line | None) -> None:
-        """A value that is another state, or may be a view of one, is saved before states change, and written at last."""
+        """A value that is, or may be a view of, another state is saved before states change, and written at last."""
         source = substituted(self.trees[new], {}, self.merged)
         read = set(names_in(source))
         if own is None and not read & {*self.states, *[view for views in self.views.values() for view in views]}:
             self.last.append(Line([ast.Assign([_all_of(self.names[state])], copied(source))], UPDATE, [None]))
             return
         saved = self.names.unlike(f"new_{self.names[state]}")
-        copied = Line([_copy(saved, source)], UPDATE if own is None else own.section, [new.shape])
+        line = Line([_copy(saved, source)], UPDATE if own is None else own.section, [new.shape])
         if own is None:
-            self.before.append(copied)
+            self.before.append(line)
         else:
-            self.after.setdefault(own, []).append(copied)
+            self.after.setdefault(own, []).append(line)
         self.last.append(_assignment(self.names[state], saved, state, UPDATE))
 
     def _keep_outputs(self) -> None:

@@ -191,7 +191,11 @@ class _Tight(ast.NodeTransformer):
             node.value = name(f"({node.value.id})")
         return node
 
-    visit_Attribute = visit_Subscript = _kept
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        return self._kept(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
+        return self._kept(node)
 
 
 def _simple(tree: ast.AST) -> bool:

@@ -1,8 +1,8 @@
 """The ops that are not printed as their kernels stand, because tricks for speed would hide the mathematics.
 
 The table is small on purpose: it is a second text beside the kernel, and only the law that longhand equals eager holds
-the two together. A form is lines in terms of the kernel's parameters: `name = formula`, and one formula for each output.
-Called by `reading`.
+the two together. A form is lines in terms of the kernel's parameters: `name = formula`, then a formula for each
+output. Called by `reading`.
 """
 
 from __future__ import annotations

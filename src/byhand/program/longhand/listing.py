@@ -15,8 +15,8 @@ import numpy as np
 from byhand.core.variable import Array
 from byhand.program.ir import BACKWARD, CHECK, CONSTANT, DRAW, FORWARD, UPDATE, Node, Program, Value
 from byhand.program.longhand.expression import (
-    copied,
     Tree,
+    copied,
     dtype_tree,
     float32_tree,
     is_atom,

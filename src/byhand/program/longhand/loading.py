@@ -1,4 +1,4 @@
-"""The data sets for a file that stands alone: these functions are printed into it as they are, so they need NumPy alone.
+"""The datasets for a file that stands alone: these functions are printed into it as they are, so they need NumPy alone.
 
 Each `load_…` returns (x, y, x_test, y_test): float32 samples of `shape` in the range that byhand gives them, int64
 labels, and the very test part that `byhand train` sets aside. Called by nobody here: `script` prints their source.
@@ -20,9 +20,9 @@ import numpy as np
 
 def find(dataset: str, *patterns: str) -> list[Path]:
     """The files of a dataset: in $BYHAND_DATA, in data/, or in the cache folder of byhand."""
-    places = [Path(os.environ.get("BYHAND_DATA", "data"))]
-    for cache in (os.environ.get("XDG_CACHE_HOME", ".cache"), "Library/Caches", "AppData/Local"):
-        places.append(Path.home() / cache / "byhand")
+    caches = (os.environ.get("XDG_CACHE_HOME", ".cache"), "Library/Caches", "AppData/Local")
+    places = [Path.home() / cache / "byhand" for cache in caches]
+    places.insert(0, Path(os.environ.get("BYHAND_DATA", "data")))
     for place in places:
         folder = place / dataset
         files = [path for pattern in patterns for path in sorted(folder.rglob(pattern))]

@@ -1,7 +1,7 @@
-"""The program as one would write it: without copies that no text needs, with dropout's masks of zeros and ones, and with
-all that follows from gradients in the section *update*.
+"""The program as one would write it: rewritings before it is printed, which keep its values up to rounding.
 
-Rewritings of a captured program before it is printed. They keep its values, dropout's up to rounding. Called by `listing`.
+Copies that no text needs go; the masks of dropout are zeros and ones; what follows from gradients is an update.
+Called by `listing`.
 """
 
 from __future__ import annotations

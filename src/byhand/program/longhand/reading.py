@@ -1,8 +1,8 @@
 """How one node reads: as a formula, as a few lines, or as the call of a function that stands above the step.
 
 The text is the kernel's own source with what shapes and attributes settle left out. A kernel of one `return`, or one
-that only saves temporaries (`out = x - center; out *= rate`), is a formula; one that works on a copy is a few lines; the
-rest are functions. `forms` says where something else than the kernel is printed.
+that only saves temporaries (`out = x - center; out *= rate`), is a formula; one that works on a copy is a few lines;
+the rest are functions. `forms` says where something else than the kernel is printed.
 """
 
 from __future__ import annotations

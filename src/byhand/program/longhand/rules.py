@@ -21,7 +21,7 @@ from byhand.program.ir import BACKWARD, UPDATE
 from byhand.program.longhand.expression import Tree, name
 from byhand.program.longhand.forms import LINES
 from byhand.program.longhand.line import Line
-from byhand.program.longhand.source import UnreadableError, definition, sentence, statements
+from byhand.program.longhand.source import UnreadableError, sentence, statements
 
 ITSELF = {"add", "sub", "mul", "true_divide", "neg", "pow", "getitem", "cast", "lt", "gt", "le", "ge", "eq", "ne"}
 """Ops whose line says all."""

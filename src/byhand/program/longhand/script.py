@@ -15,7 +15,7 @@ from byhand.program.ir import Program
 from byhand.program.longhand import loading, page
 from byhand.program.longhand.expression import literal, text
 from byhand.program.longhand.function import Draft, Explain, drafted, function, generalised
-from byhand.program.longhand.line import Argument, Listing
+from byhand.program.longhand.line import Listing
 from byhand.program.longhand.longhand import listed
 from byhand.program.longhand.source import printed
 

@@ -47,7 +47,6 @@ def sentence(function: Callable[..., Any]) -> str:
 
 def printed(function: Callable[..., Any], title: str, body: list[ast.stmt] | None = None) -> str:
     """The text of a function under the name `title`; with another body where one is given."""
-    tree = definition(function)
     kept = None if body is None else {node.id for part in body for node in ast.walk(part) if isinstance(node, ast.Name)}
     lines = [f"def {title}({parameters(function, kept)}):"]
     if body is not None:

@@ -1,7 +1,7 @@
 """From what a kernel says to what one would write: the same values with less ink.
 
 `np.greater(x, 0)` is `x > 0`, `x.sum(axis=(0,), keepdims=False)` is `x.sum(axis=0)`, `x + -c * y` is `x - c * y`.
-Each rule gives the same bits, but for products turned around, `(x.T @ g).T` to `g.T @ x`, which BLAS may round otherwise.
+Each rule gives the same bits, but for products that are put in another order, as `(x.T @ g).T` is `g.T @ x`.
 """
 
 from __future__ import annotations
