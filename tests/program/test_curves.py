@@ -58,7 +58,7 @@ def curves(make: Callable[[], Any], dtype: Any, dialect: str) -> Any:
 )
 def test_a_hundred_epochs_on_digits(make: Callable[[], Any], dtype: Any, tolerance: float, dialect: str) -> None:
     if dialect == "loops":
-        pytest.importorskip("numba")
+        pytest.importorskip("llvmlite")
     eager, compiled = curves(make, dtype, "eager"), curves(make, dtype, dialect)
     assert eager.shape == (2, EPOCHS) and eager[0, -1] < 0.1 * eager[0, 0]
     np.testing.assert_allclose(compiled, eager, rtol=tolerance)

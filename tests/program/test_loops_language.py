@@ -145,7 +145,8 @@ def test_what_is_not_in_the_language_is_refused(body: str, error: str) -> None:
 def test_simple_loops_are_vectorised() -> None:
     text = (
         "@nest\ndef add(n, x, y, z, w):\n    for i in range(n):\n        w[i] = x[i] * y[i] + z[i]\n\n\n"
-        "def main(x, y, z, w):\n    add(1000, argument_f4(x), argument_f4(y), argument_f4(z), argument_f4(w))\n    return 0"
+        "def main(x, y, z, w):\n    add(1000, argument_f4(x), argument_f4(y), argument_f4(z), argument_f4(w))\n"
+        "    return 0"
     )
     assert " x float>" in str(optimised(text, {"main": [INTEGER] * 4}, None))
 

@@ -117,6 +117,23 @@ def test_a_failed_capture_leaves_the_step_counts_alone() -> None:
     assert [optimizer.state[w]["step"], w.tolist(), optimizer.state[w]["exp_avg"].tolist()] == before
 
 
+def test_a_defect_of_the_compiler_is_called_one_and_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(program: Any, without: Any = ()) -> Any:
+        raise IndexError("tuple index out of range")
+
+    monkeypatch.setattr(entry, "optimise", broken)
+    w = byhand.tensor([1.0, 2.0])
+
+    def double() -> Any:
+        return w.mul_(2)
+
+    with pytest.raises(CaptureError, match=r"is a defect of byhand \(IndexError: tuple index out of range\)"):
+        byhand.compile(double, dialect="planned")()
+    assert w.tolist() == [1, 2]
+    with pytest.warns(UserWarning, match="runs eagerly: .* no planned program could be made of it"):
+        assert byhand.compile(double, dialect="planned", fallback="eager")().tolist() == [2, 4]
+
+
 def test_numpys_generators_are_put_back_where_a_capture_fails() -> None:
     rng = np.random.default_rng(3)
     state = rng.bit_generator.state

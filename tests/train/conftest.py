@@ -1,4 +1,4 @@
-"""Training as these tests run it: planned where they do not ask for more, since Numba would compile for each test."""
+"""Training as these tests run it: planned where they do not ask for more, since loops would be compiled for each test."""
 
 from __future__ import annotations
 

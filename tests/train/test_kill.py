@@ -64,7 +64,7 @@ def outcome(folder: Path) -> tuple[str, list[dict[str, object]]]:
 @pytest.mark.parametrize("dialect", ["eager", "planned", "loops"])
 def test_kills_at_random_moments(tmp_path: Path, dialect: str) -> None:
     if dialect == "loops":
-        pytest.importorskip("numba")
+        pytest.importorskip("llvmlite")
     with start(tmp_path / "unbroken", dialect) as process:
         went = time.monotonic()
     length = time.monotonic() - went

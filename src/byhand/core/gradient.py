@@ -97,8 +97,8 @@ def _node(x: Any, name: str) -> Node:
     if x.node is None:
         raise GraphError(
             f"{name}: a tensor of shape {x.array.shape} does not require a gradient and was not computed from one "
-            "that does; make it with requires_grad=True, and look for no_grad(), detach() or a compiled function on the "
-            "way"
+            "that does; make it with requires_grad=True, and look for no_grad(), detach() or a compiled function on "
+            "the way"
         )
     return x.node
 

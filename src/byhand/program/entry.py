@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from byhand.core.capture import stands_in
-from byhand.core.errors import CaptureError
+from byhand.core.errors import CaptureError, UsageError
 from byhand.core.mutation import stamps_of
 from byhand.core.recorder import wrap
 from byhand.core.tape import mode
@@ -125,7 +125,7 @@ def capture(compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tup
         _clean(plan, tracer.outside.tensors, leaves)
         del proxies, new_args, new_kwargs
         _release(tracer)
-        entry = Entry(tracer, plan, compiled, leaves)
+        entry = _made(tracer, plan, compiled, leaves)
         if compiled.replay and not entry.provisional:
             _undo(tracer, surroundings, grads)
             result = entry.call(leaves)
@@ -137,6 +137,19 @@ def capture(compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tup
         tracer.forget_states()
         streams.put_back()
         raise
+
+
+def _made(tracer: Tracer, plan: Plan, compiled: Any, leaves: tuple[Any, ...]) -> Entry:
+    """The entry; a defect of the compiler is no more to a step with a fallback than one that cannot be captured."""
+    try:
+        return Entry(tracer, plan, compiled, leaves)
+    except (CaptureError, UsageError):
+        raise
+    except Exception as error:
+        raise CaptureError(
+            f"the step was captured, but no {compiled.dialect} program could be made of it, which is a defect of "
+            f"byhand ({type(error).__name__}: {error}); until it is mended, run the step eagerly"
+        ) from error
 
 
 def _undo(tracer: Tracer, surroundings: Surroundings, grads: list[tuple[Any, Any]]) -> None:

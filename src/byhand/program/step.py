@@ -90,8 +90,9 @@ class Compiled:
         self._captures += 1
         if self._captures == MANY:
             warnings.warn(
-                f"{_named(self.function)} was captured {MANY} times: each shape, and each value of an integer, string or "
-                "object among its arguments and globals is another program; pass floats or tensors, and pad to few shapes",
+                f"{_named(self.function)} was captured {MANY} times: each shape, and each value of an integer, string "
+                "or object among its arguments and globals is another program; pass floats or tensors, and pad to few "
+                "shapes",
                 stacklevel=4,
             )
         self.surroundings = Surroundings(self.function, leaves)
@@ -207,7 +208,7 @@ def compile(
 
     function    a function, or a module; as a decorator with or without arguments
     dialect     "planned": NumPy with planned memory; "loops": compiled loops (needs the extra `byhand[fast]`);
-                "longhand": the program as one reads it; "eager": no program; by default loops where Numba is
+                "longhand": the program as one reads it; "eager": no program; by default loops where that is
                 installed, else planned
     fallback    "eager" goes on eagerly, with one warning, if the function cannot be captured
     keep_grads  whether gradients that the step's own optimiser has used stay in `.grad`; otherwise they are None
@@ -244,10 +245,10 @@ def compile(
 
 
 def default_dialect() -> str:
-    """Loops where Numba can be imported, else planned."""
+    """Loops where llvmlite can be imported, else planned."""
     from importlib.util import find_spec
 
-    return "loops" if find_spec("numba") is not None else "planned"
+    return "loops" if find_spec("llvmlite") is not None else "planned"
 
 
 def _named(function: Any) -> str:

@@ -40,9 +40,9 @@ def resolved(compile: bool | str) -> str:
 
 
 def described(dialect: str, reason: str = "") -> str:
-    """A dialect as `fit` announces it, as in "compiled: loops (Numba 0.61.0)"; `reason` says why it is eager."""
+    """A dialect as `fit` announces it, as in "compiled: loops (llvmlite 0.45.1)"; `reason` says why it is eager."""
     if dialect == "loops":
-        return f"compiled: loops (Numba {metadata.version('numba')})"
+        return f"compiled: loops (llvmlite {metadata.version('llvmlite')})"
     if dialect == "eager":
         return f"eager: {reason}" if reason else "eager"
     return f"compiled: {dialect} NumPy"
@@ -175,8 +175,8 @@ class Step:
         if self.dialect == "loops" and default_dialect() != "loops":
             self.dialect = "planned"
             warnings.warn(
-                "this run began in the dialect loops, for which Numba is missing here (byhand[fast]): it goes on in "
-                "planned, and will end some last bits away",
+                "this run began in the dialect loops, for which llvmlite is missing here (byhand[fast]): it goes on "
+                "in planned, and will end some last bits away",
                 stacklevel=2,
             )
 

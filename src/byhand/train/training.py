@@ -97,7 +97,7 @@ class Training:
 
     @property
     def running(self) -> str:
-        """How the steps run, in words: "compiled: loops (Numba 0.61.0)", "eager: a parameter has hooks"."""
+        """How the steps run, in words: "compiled: loops (llvmlite 0.45.1)", "eager: a parameter has hooks"."""
         return self._step.runs
 
     def stop(self, reason: str) -> None:

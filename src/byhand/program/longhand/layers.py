@@ -103,5 +103,5 @@ def kind_of(node: Node) -> str | None:
         case name if name.startswith("conv"):
             return "conv"
         case name if name.startswith(("lstm", "gru", "rnn")):
-            return name.partition("_")[0]
+            return str(name).partition("_")[0]
     return None

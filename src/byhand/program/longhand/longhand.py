@@ -17,14 +17,15 @@ from byhand.core.generator import default_generator, numpy_generator
 from byhand.core.variable import Array
 from byhand.program import interpreter
 from byhand.program.ir import CHECK, DRAW, Node, Program, Value, identifier
+from byhand.program.longhand.arrangement import counted_anew, reordered, short_enough
 from byhand.program.longhand.effects import counted, with_writes
-from byhand.program.longhand.expression import names_in, substituted, text
+from byhand.program.longhand.expression import name, names_in, substituted, text
 from byhand.program.longhand.function import module
 from byhand.program.longhand.layers import MOMENTS
 from byhand.program.longhand.line import Argument, Listing
 from byhand.program.longhand.listing import Builder
 from byhand.program.longhand.naming import Names
-from byhand.program.longhand.repeats import counted_anew, in_loops, numbers_once, reordered, short_enough
+from byhand.program.longhand.repeats import in_loops, numbers_once
 from byhand.program.longhand.textbook import as_in_books
 
 
@@ -38,9 +39,11 @@ def listed(program: Program, titles: Mapping[str, str] | None = None) -> Listing
     lines, saved, merged = with_writes(known, lines, names, builder.trees)
     lines = numbers_once(known, lines, names)
     counted(lines)
-    listing.lines = short_enough(in_loops(known, lines, names), names)
     returned = [x for x in (*known.outputs, *[new for _, new in known.number_writes]) if isinstance(x, Value)]
-    listing.returns = [saved.get(x) or text(substituted(builder.trees[x], {}, merged)) for x in returned]
+    results = [name(saved[x]) if x in saved else substituted(builder.trees[x], {}, merged) for x in returned]
+    listing.returns = [text(tree) for tree in results]
+    read = {title for tree in results for title in names_in(tree)}
+    listing.lines = short_enough(in_loops(known, lines, names, read), names)
     counted_anew(listing, names)
     listing.arguments = _arguments(known, listing, names)
     listing.changed = {names[state] for state, _ in known.writes}

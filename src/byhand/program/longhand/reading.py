@@ -199,8 +199,9 @@ def _effect(step: ast.stmt) -> tuple[str, Tree] | None:
             return local, value
         case ast.AugAssign(target=ast.Name(id=local), op=op, value=value):
             return local, ast.BinOp(name(local), op, value)
-        case ast.Expr(value=ast.Call() as call) if (local := _out(call)) is not None:
-            return local, _without_out(call)
+        case ast.Expr(value=ast.Call() as call):
+            out = _out(call)
+            return None if out is None else (out, _without_out(call))
     return None
 
 

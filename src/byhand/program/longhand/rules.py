@@ -185,7 +185,7 @@ class _Letters(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
         self.generic_visit(node)
-        power = {2: "²", 3: "³"}.get(node.right.value) if isinstance(node.right, ast.Constant) else None  # type: ignore[call-overload]
+        power = {"2": "²", "3": "³"}.get(ast.unparse(node.right))
         if isinstance(node.op, ast.Pow) and power and isinstance(node.left, ast.Name):
             return name(f"{node.left.id}{power}")
         match node:

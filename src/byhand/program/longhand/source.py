@@ -103,7 +103,7 @@ class Surroundings:
 
         Raises UnreadableError for what has no text.
         """
-        outside = function.__globals__  # type: ignore[attr-defined]
+        outside = function.__globals__
         for name in sorted(_free_names(definition(function), body) - set(own)):
             if name not in outside:
                 if hasattr(builtins, name):

@@ -60,7 +60,7 @@ class StandIn:
     def _refused(self, *_: Any) -> Any:
         raise UnsettledError
 
-    __bool__ = __eq__ = __ne__ = __iter__ = __getitem__ = __call__ = __contains__ = _refused  # type: ignore[assignment]
+    __bool__ = __eq__ = __ne__ = __iter__ = __getitem__ = __call__ = __contains__ = _refused
     __lt__ = __gt__ = __le__ = __ge__ = __float__ = __index__ = _refused
 
 
@@ -82,7 +82,7 @@ class Settling(ast.NodeTransformer):
         bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         if names & self.unknown or not (names - bound) & set(self.known):
             return False, None
-        code = compile(ast.fix_missing_locations(ast.Expression(copied(tree))), "<kernel>", "eval")  # type: ignore[arg-type]
+        code = compile(ast.fix_missing_locations(ast.Expression(copied(tree))), "<kernel>", "eval")
         try:
             with np.errstate(all="ignore"):
                 value = eval(code, {**self.outside, **self.known, "__builtins__": builtins})

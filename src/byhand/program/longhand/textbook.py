@@ -37,23 +37,22 @@ def as_in_books(lines: list[Line], written: set[str], names: Names) -> list[Line
     for line in lines:
         match line.statements:
             case [ast.Assign(targets=[ast.Name(id=title)], value=value)] if title in written:
-                *before, formula = rewritten(value, names) or [value]
-                made += [Line([part], line.section, [None], None, line.node) for part in before]  # type: ignore[list-item]
-                line.statements = [ast.Assign([ast.Name(title, ast.Store())], formula)]  # type: ignore[list-item]
+                before, formula = rewritten(value, names) or ([], value)
+                made += [Line([part], line.section, [None], None, line.node) for part in before]
+                line.statements = [ast.Assign([ast.Name(title, ast.Store())], formula)]
         made.append(line)
     return made
 
 
-def rewritten(tree: Tree, names: Names) -> list[ast.AST] | None:
-    """The lines in place of a formula: assignments, and the formula itself; None if no pattern fits."""
+def rewritten(tree: Tree, names: Names) -> tuple[list[ast.stmt], Tree] | None:
+    """What stands in the place of a formula: assignments, then the formula itself; None if no pattern fits."""
     for pattern, replacement in PATTERNS:
         known: dict[str, Tree] = {}
         if not _fits(tidied(parsed(pattern)), tree, known):
             continue
-        parts = [part for line in replacement for part in ast.parse(line).body]
-        own = {t.id: names.unlike(t.id) for p in parts if isinstance(p, ast.Assign) for t in p.targets}  # type: ignore[attr-defined]
-        made = [tidied(substituted(part, known, own)) for part in parts]
-        return [part.value if isinstance(part, ast.Expr) else part for part in made]
+        *parts, last = [ast.parse(line).body[0] for line in replacement]
+        own = {title: names.unlike(title) for part in parts for title in Line([part], "", []).writes}
+        return [tidied(substituted(part, known, own)) for part in parts], tidied(substituted(last, known, own)).value
     return None
 
 
@@ -62,8 +61,9 @@ def _fits(pattern: ast.AST, tree: ast.AST, known: dict[str, Tree]) -> bool:
     if isinstance(pattern, ast.Name) and pattern.id not in FIXED:
         if pattern.id in known:
             return same(known[pattern.id], tree)
-        known[pattern.id] = tree  # type: ignore[assignment]
-        return True
+        if isinstance(tree, ast.expr):
+            known[pattern.id] = tree
+        return isinstance(tree, ast.expr)
     if type(pattern) is not type(tree):
         return False
     if isinstance(pattern, ast.BinOp) and isinstance(tree, ast.BinOp):

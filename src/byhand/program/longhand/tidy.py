@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from byhand.program.longhand.expression import Tree, is_number, literal, marked, name, same
+import numpy as np
+
+from byhand.program.longhand.expression import Tree, is_number, literal, marked, same
 
 COMPARISONS: dict[str, type[ast.cmpop]] = {
     "greater": ast.Gt, "greater_equal": ast.GtE, "less": ast.Lt, "less_equal": ast.LtE, "equal": ast.Eq,
@@ -158,20 +160,22 @@ def _product(node: ast.BinOp) -> Tree:
         left, right = negated(left) or ast.UnaryOp(ast.USub(), left), right.operand
     if same(left, right) and (_is_float(left) or is_number(left)):
         return ast.BinOp(left, ast.Pow(), ast.Constant(2))
-    if isinstance(right, ast.BinOp) and isinstance(right.op, ast.Div) and _is_one(right.left) and not is_number(right):
-        return ast.BinOp(left, ast.Div(), right.right)
-    if is_number(left) and isinstance(right, ast.BinOp) and isinstance(right.op, ast.Div) and not is_number(right):
-        return ast.BinOp(_product(ast.BinOp(left, ast.Mult(), right.left)), ast.Div(), right.right)
-    if (_is_float(left) or is_number(left)) and _is_product(right):
-        return _product(
-            ast.BinOp(marked(ast.BinOp(left, ast.Mult(), right.left), dtype=right.left.dtype), ast.Mult(), right.right)
-        )  # type: ignore[attr-defined]
+    match right:
+        case ast.BinOp(left=one, op=ast.Div(), right=below) if _is_one(one) and not is_number(right):
+            return ast.BinOp(left, ast.Div(), below)
+        case ast.BinOp(left=above, op=ast.Div(), right=below) if is_number(left) and not is_number(right):
+            return ast.BinOp(_product(ast.BinOp(left, ast.Mult(), above)), ast.Div(), below)
+        case ast.BinOp(left=first, op=ast.Mult(), right=second) if is_number(first) and _is_float(left):
+            return ast.BinOp(_array(_product(ast.BinOp(first, ast.Mult(), left))), ast.Mult(), second)
+        case ast.BinOp(left=first, op=ast.Mult(), right=second) if _is_float(first):
+            if _is_float(left) or is_number(left):
+                return _product(ast.BinOp(_array(ast.BinOp(left, ast.Mult(), first)), ast.Mult(), second))
     return ast.BinOp(left, ast.Mult(), right)
 
 
-def _is_product(tree: Tree) -> Any:
-    """Whether it is a product of arrays of floats."""
-    return isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mult) and _is_float(tree.left)
+def _array(tree: Tree) -> Tree:
+    """The tree, known to be an array of floats."""
+    return marked(tree, dtype=np.dtype(np.float64))
 
 
 def _is_one(tree: Tree) -> bool:
@@ -207,6 +211,3 @@ def negated(tree: Tree) -> Tree | None:
             if inner is not None:
                 return marked(ast.BinOp(left, tree.op, inner), number=is_number(tree))
     return None
-
-
-__all__ = ["negated", "tidied", "name"]

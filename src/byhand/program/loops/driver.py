@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -42,14 +43,12 @@ class Driver:
         lines += [f"    {names[node.out]} = {self._number(node)}" for node in program.nodes if node.op.kind == NUMERIC]
         identities = [f"id({names[x]})" for x in program.arguments]
         given = ", ".join(["table", *identities, *[names[x] for x in self.assembly.numbers]])
+        failure = f"complaint({', '.join(['failed', *[names[x] for x in program.arguments]])})"
         for step in self.assembly.steps:
             if isinstance(step, Kernel):
                 call = f"{step.name}({given})"
-                lines += (
-                    [f"    failed = {call}", "    if failed:", "        raise complaint(failed)"]
-                    if step.checks
-                    else [f"    {call}"]
-                )
+                checked = [f"    failed = {call}", "    if failed:", f"        raise {failure}"]
+                lines += checked if step.checks else [f"    {call}"]
             else:
                 self.calls[f"call_{len(self.calls) + 1}"] = step
                 changing = ", ".join(names[x] for x in self._changing(step))
@@ -86,7 +85,7 @@ class Driver:
         arrays = self._arrays(states)
         table = np.array([_address(arrays[root]) for root in self.assembly.table], np.int64)
         names: dict[str, Any] = {**functions(self.assembly.source, self.assembly.kernels, self.assembly.blas)}
-        names |= {"table": table.ctypes.data, "complaint": lambda number: self._complaint(number, arrays)}
+        names |= {"table": table.ctypes.data, "complaint": functools.partial(self._complaint, arrays)}
         names |= {name: self._call(node, arrays) for name, node in self.calls.items()}
         for i, (state, new) in enumerate(self.copies):
             names[f"copy_{i + 1}"] = _copying(arrays[state], self._view(new, arrays))
@@ -142,9 +141,11 @@ class Driver:
 
         return call
 
-    def _complaint(self, number: int, arrays: dict[Value, Array]) -> Exception:
+    def _complaint(self, arrays: dict[Value, Array], number: int, *arguments: Array) -> Exception:
+        """What to raise when a check has failed."""
         node = self.assembly.checks[number - 1]
-        shown = [self._view(x, arrays) if isinstance(x, Value) else x for x in node.inputs[1:]]
+        known = {**arrays, **dict(zip(self.program.arguments, arguments, strict=True))}
+        shown = [self._view(x, known) if isinstance(x, Value) else x for x in node.inputs[1:]]
         error: Exception = node.attrs["complain"](*shown)
         return error
 

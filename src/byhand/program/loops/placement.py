@@ -252,8 +252,13 @@ class Placement:
             return None
         longest = max(loops, key=self.spaces.extents.__getitem__)
         order = self.order(node, loops)
-        short_lines = self.spaces.extents[order[-1]] <= SHORT
-        if self._form(node, longest) == WRITTEN_OUT and (short_lines or node.op.kind == FOLD):
+        is_fold = node.op.kind == FOLD
+        short_lines = is_fold or self.spaces.extents[order[-1]] <= SHORT
+        if (
+            self._form(node, longest) == WRITTEN_OUT
+            and short_lines
+            and not (is_fold and longest in self.spaces.folded(node))
+        ):
             return longest
         return order[0]
 

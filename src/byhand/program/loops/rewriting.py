@@ -137,6 +137,7 @@ class _Rules:
             if len(x.shape) == 2:
                 x = self.emit(node, RESHAPE, (x,), (x.shape[0], 1, k), dtype, shape=(x.shape[0], 1, k))
         terms = self.emit(node, MULTIPLY, (x, y), (*shape, k), dtype)
+        terms.order = tuple(sorted(range(len(terms.shape)), key=lambda axis: -terms.shape[axis]))
         return self.emit(node, SUM, (terms,), shape, dtype, axis=(len(shape),), keepdims=False)
 
     def _cast(self, node: Node, x: Value) -> Value:
