@@ -510,7 +510,7 @@ def test_the_text_has_the_names_of_the_program() -> None:
 
 def test_names_that_are_words_of_the_language() -> None:
     p = Lowered()
-    given = [p.argument(normal(5), name) for name in ("where", "i", "n", "table", "for")]
+    given = [p.argument(normal(5), name) for name in ("where", "i", "n", "table", "failed", "kernel_1", "f4", "id")]
     total = given[0]
     for x in given[1:]:
         total = p("add", total, x)

@@ -228,7 +228,7 @@ def test_scratch_is_packed_like_any_other_value() -> None:
 def test_every_value_has_a_home_within_the_arena(code: Code, tiled: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         if tiled:
-            for name, value in {"SMALLEST": 32, "LEAST": 32, "WORTH_IT": 64, "LARGEST": 64, "MULTIPLE": 2}.items():
+            for name, value in {"SMALLEST": 32, "LEAST": 32, "WORTH_IT": 64, "LARGEST": 64, "PART": 16, "MULTIPLE": 2}.items():
                 patch.setattr(tiling, name, value)
         writer = Writer()
         program = schedule(writer.run(code))

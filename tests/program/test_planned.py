@@ -54,7 +54,7 @@ def test_planned_is_the_interpreter_bit_for_bit(code: Code) -> None:
 @settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
 def test_with_as_many_tiles_as_can_be(code: Code) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"SMALLEST": 32, "LEAST": 32, "WORTH_IT": 64, "LARGEST": 64, "MULTIPLE": 2}.items():
+        for name, value in {"SMALLEST": 32, "LEAST": 32, "WORTH_IT": 64, "LARGEST": 64, "PART": 16, "MULTIPLE": 2}.items():
             patch.setattr(tiling, name, value)
         writer = Writer()
         Ran(writer.p, writer.run(code)).agree(tolerance=1e-9)

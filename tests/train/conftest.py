@@ -1,4 +1,4 @@
-"""Training as these tests run it: planned where they do not ask for more, since loops would be compiled for each test."""
+"""Training as these tests run it: planned where they do not ask for more, which takes less time to compile."""
 
 from __future__ import annotations
 

@@ -25,16 +25,23 @@ class Layout:
 
     root     the value whose memory this is: the value itself unless it is a view
     shape, strides, offset   in bytes from the start of the root's memory; axes of size 1 have stride 0
+    repeated                 whether it is a broadcast, or a view of one, which NumPy lets nobody write to
     """
 
     root: Value
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     offset: int = 0
+    repeated: bool = False
 
     def alike(self, other: Layout) -> bool:
         """Whether both put the same index at the same distance from the start of their roots."""
-        return (self.shape, self.strides, self.offset) == (other.shape, other.strides, other.offset)
+        return self.place == other.place
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """All but the root."""
+        return self.shape, self.strides, self.offset, self.repeated
 
 
 def layouts(program: Program) -> dict[Value, Layout]:
@@ -54,7 +61,8 @@ def layouts(program: Program) -> dict[Value, Layout]:
                 x = node.inputs[0]
                 arrays[out] = seen(arrays[x], node)
                 offset = found[x].offset + _address(arrays[out]) - _address(arrays[x])
-                found[out] = Layout(found[x].root, out.shape, _strides(arrays[out]), offset)
+                repeated = found[x].repeated or node.op is BROADCAST
+                found[out] = Layout(found[x].root, out.shape, _strides(arrays[out]), offset, repeated)
             else:
                 arrays[out] = ground.array(out)
                 found[out] = Layout(out, out.shape, _strides(arrays[out]))

@@ -33,13 +33,13 @@ class Home:
              or the value's origin: an argument, a state, a constant, a number
     index    of the argument, state, constant or number; the offset in the arena
     of       in the arena the first value of its buffer, in a state that state, of a view what it is a view of
-    block    whether only one block of a tile is ever there
+    rows     how many rows are ever there, where that is one block of a tile or of a part of one
     """
 
     kind: str
     index: int = 0
     of: Value | None = None
-    block: bool = False
+    rows: int | None = None
 
 
 @dataclass(eq=False)
@@ -50,13 +50,13 @@ class Buffer:
     nbytes: int
     first: int
     last: int
-    block: bool = False
+    rows: int | None = None
     offset: int = 0
 
     @property
     def home(self) -> Home:
         """The home of all its values."""
-        return Home(ARENA, self.offset, self.value, self.block)
+        return Home(ARENA, self.offset, self.value, self.rows)
 
 
 @dataclass(eq=False)
@@ -117,7 +117,9 @@ class _Planner:
         self.end = len(program.nodes)
         self.checked = max([place for place, node in enumerate(program.nodes) if node.op is CHECK], default=-1)
         self.tile_at = {place: tile for tile in self.tiles for place in range(tile.start, tile.stop)}
-        self.inner = {x for tile in self.tiles for x in tile.inner if self.lies[x].root is x}
+        self.part_at = {i: part for tile in self.tiles for part in tile.parts for i in range(part.start, part.stop)}
+        self.rows = {x: tile.step for tile in self.tiles for x in tile.inner}
+        self.rows |= {x: part.step for tile in self.tiles for part in tile.parts for x in part.inner}
         self.fresh = {self.lies[x].root for x in program.outputs if isinstance(x, Value) and x in self.lies}
         self.fresh |= {out for node in program.nodes if node.op.kind == CALL for out in node.outputs}
         self.made: dict[Value, int] = {}  # the node that computes it
@@ -149,9 +151,10 @@ class _Planner:
                     if out in self.lies and out not in self.in_state and out not in self.fresh:
                         self._settle(out, node, place)
             for value in self.scratch.get(node, ()):
-                self.buffer[value] = self._made(value, place, place in self.tile_at)
                 if place in self.tile_at:
+                    self.rows[value] = (self.part_at.get(place) or self.tile_at[place]).step
                     self.tile_at[place].axes[value] = self.tile_at[place].axes[node.out]
+                self.buffer[value] = self._made(value, place)
         buffers = list({id(buffer): buffer for buffer in self.buffer.values()}.values())
         arena_bytes = pack(buffers)
         return Plan(
@@ -209,10 +212,10 @@ class _Planner:
             buffer = self.buffer.get(self.lies[x].root) if x in self.lies else None
             if buffer is None or x.dtype != out.dtype or not self.lies[x].alike(self.lies[out]):
                 continue
-            if self._dies(x, place) and (out in self.inner or not buffer.block):
+            if self._dies(x, place) and (buffer.rows is None or self.rows.get(out, buffer.rows + 1) <= buffer.rows):
                 break
         else:
-            buffer = self._made(out, place, out in self.inner)
+            buffer = self._made(out, place)
         first, last = self._life(out)
         buffer.first, buffer.last = min(buffer.first, first), max(buffer.last, last)
         self.buffer[out] = buffer
@@ -224,17 +227,24 @@ class _Planner:
     # Lives and sizes.
 
     def _life(self, value: Value) -> tuple[int, int]:
-        """The first and the last node while which the memory is in use."""
+        """The first and the last node while which the memory is in use.
+
+        In a loop what is larger than a block of it is there from the first block to the last.
+        """
         first = self.made[value]
         last = max([when for when, _ in self.reads.get(value, ())], default=first)
-        if value not in self.inner:  # in a tile it is there from the first block to the last
-            first = self.tile_at[first].start if first in self.tile_at else first
-            last = self.tile_at[last].stop - 1 if last in self.tile_at else last
+        rows = self.rows.get(value)
+        for loops in (self.part_at, self.tile_at):
+            for place in (first, last):
+                loop = loops.get(place)
+                if loop is not None and (rows is None or rows > loop.step):
+                    first, last = min(first, loop.start), max(last, loop.stop - 1)
         return first, last
 
-    def _made(self, value: Value, place: int, block: bool) -> Buffer:
-        tile = self.tile_at[place] if block else None
-        return Buffer(value, value.nbytes // tile.rows * tile.step if tile else value.nbytes, place, place, block)
+    def _made(self, value: Value, place: int) -> Buffer:
+        rows = self.rows.get(value)
+        nbytes = value.nbytes if rows is None else value.nbytes // self.tile_at[place].rows * rows
+        return Buffer(value, nbytes, place, place, rows)
 
     def _homes(self) -> dict[Value, Home]:
         homes: dict[Value, Home] = {}

@@ -28,103 +28,96 @@ def with_writes(
 class _Writing:
     """Puts the writes of a program in their places.
 
+    own     the place of the line that computes a value
+    last    the last place at which a name is read
     views   for each state that is written the names that may be views of it
-    after   what comes after a line; `before` and `last` what comes before and after all
+    after   what comes after the line at a place; −1 is before all
+    end     what comes at the end
+    saved   the names of copies of results
+    merged  the names that values lose to their states
     """
 
     def __init__(self, program: Program, lines: list[Line], names: Names, trees: Mapping[Value, Tree]) -> None:
         self.program, self.lines, self.names, self.trees = program, lines, names, trees
+        self.own = {line.value: i for i, line in enumerate(lines) if line.value is not None}
+        self.last = {title: i for i, line in enumerate(lines) for title in line.reads}
         self.states = {names[state] for state, _ in program.writes}
         self.views = _views(lines, self.states)
-        self.after: dict[Line, list[Line]] = {}
-        self.before: list[Line] = []
-        self.last: list[Line] = []
+        self.after: dict[int, list[Line]] = {}
+        self.end: list[Line] = []
         self.saved: dict[Value, str] = {}
         self.merged: dict[str, str] = {}
 
     def done(self) -> tuple[list[Line], dict[Value, str], dict[str, str]]:
         for state, new in self.program.writes:
-            self._write(state, new)
+            self._write(self.names[state], new)
         self._keep_outputs()
-        lines = [*self.before, *[part for line in self.lines for part in (line, *self.after.get(line, ()))]]
-        return [*lines, *self.last], self.saved, self.merged
+        lines = [*self.after.get(-1, ())]
+        for i, line in enumerate(self.lines):
+            lines += [line, *self.after.get(i, ())]
+        lines += self.end
+        trees = {before: name(title) for before, title in self.merged.items()}
+        for line in lines:
+            if not line.reads.isdisjoint(trees):
+                line.statements = [substituted(part, trees) for part in line.statements]
+        return lines, self.saved, self.merged
 
-    def _write(self, state: Value, new: Value) -> None:
-        title = self.names[state]
-        own = next((line for line in self.lines if line.value is new and self.names[new] not in self.merged), None)
-        if own is None or self._looks_at_states(own):
-            self._copied(state, new, own)
+    def _write(self, title: str, new: Value) -> None:
+        """Write a value to the state of this name."""
+        place = self.own.get(new)
+        last = max([self.last.get(view, -1) for view in (title, *self.views[title])])  # that reads the old value
+        if place is None or self._looks_at_states(self.lines[place]):
+            self._save(title, new, place)
             return
-        readers = [line for line in self.lines if line.reads & {title, *self.views.get(title, ())}]
-        later = readers and self.lines.index(readers[-1]) > self.lines.index(own)
-        held = {title, *self.views.get(title, ())}
-        returned = any(not held.isdisjoint(names_in(self.trees[x])) for x in self._returned())
-        if returned:
-            self._copied(state, new, own)
-        elif later or len(own.statements) > 1 or not isinstance(own.statements[0], ast.Assign):
-            place = readers[-1] if later else own
-            self.after.setdefault(place, []).append(_assignment(title, self.names[new], state, place.section))
-        else:
-            self._in_place(own, state, new)
-
-    def _returned(self) -> list[Value]:
-        return [x for x in self.program.outputs if isinstance(x, Value) and x.dtype is not None]
-
-    def _in_place(self, own: Line, state: Value, new: Value) -> None:
-        """The line writes the state itself, and later lines read the state."""
-        title, before = self.names[state], self.names[new]
-        statement = own.statements[0]
+        line = self.lines[place]
+        plain = len(line.statements) == 1 and isinstance(line.statements[0], ast.Assign)
+        if last > place or not plain or self.names[new] in self.merged:
+            place = max(last, place)
+            self.after.setdefault(place, []).append(
+                _assignment(title, name(self.names[new]), self.lines[place].section)
+            )
+            return
+        (statement,) = line.statements
         assert isinstance(statement, ast.Assign)
-        own.statements, own.shapes = [in_place(title, statement.value)], [None]
-        for line in self.lines[self.lines.index(own) + 1 :]:
-            line.statements = [substituted(part, {before: name(title)}) for part in line.statements]
-        self.views = {key: {title if view == before else view for view in views} for key, views in self.views.items()}
-        self.merged[before] = title
+        line.statements, line.shapes = [in_place(title, statement.value)], [None]
+        self.merged[self.names[new]] = title
 
     def _looks_at_states(self, line: Line) -> bool:
         """Whether the value may be a view of a state that is written."""
-        return any(line.writes & views for views in self.views.values())
+        return any(not line.writes.isdisjoint(views) for views in self.views.values())
 
-    def _copied(self, state: Value, new: Value, own: Line | None) -> None:
-        """A value that is, or may be a view of, another state is saved before states change, and written at last."""
-        source = substituted(self.trees[new], {}, self.merged)
-        read = set(names_in(source))
-        if own is None and not read & {*self.states, *[view for views in self.views.values() for view in views]}:
-            self.last.append(Line([ast.Assign([_all_of(self.names[state])], copied(source))], UPDATE, [None]))
-            return
-        saved = self.names.unlike(f"new_{self.names[state]}")
-        line = Line([_copy(saved, source)], UPDATE if own is None else own.section, [new.shape])
-        if own is None:
-            self.before.append(line)
-        else:
-            self.after.setdefault(own, []).append(line)
-        self.last.append(_assignment(self.names[state], saved, state, UPDATE))
+    def _save(self, title: str, new: Value, place: int | None) -> None:
+        """What is, or may be a view of, a state is saved before states change, and written at the end."""
+        source, section = self.trees[new], UPDATE if place is None else self.lines[place].section
+        fixed = {*self.states, *[view for views in self.views.values() for view in views]}.isdisjoint(names_in(source))
+        if not fixed:
+            saved = self.names.unlike(f"new_{title}")
+            self.after.setdefault(-1 if place is None else place, []).append(_copy(saved, source, new, section))
+            source = name(saved)
+        self.end.append(_assignment(title, source, UPDATE))
 
     def _keep_outputs(self) -> None:
         """What is returned must not change on the way: an old state, or a view of one, is saved as it was."""
-        for x in dict.fromkeys(self._returned()):
+        held = {*self.states, *[view for views in self.views.values() for view in views]}
+        for x in dict.fromkeys(x for x in self.program.outputs if isinstance(x, Value) and x.dtype is not None):
             tree = self.trees[x]
-            if not isinstance(tree, ast.Name) or tree.id in self.merged:
-                continue
-            title = tree.id
-            seen = title in self.states or any(title in views for views in self.views.values())
-            if not seen:
-                continue
-            own = next((line for line in self.lines if line.value is x), None)
-            saved = self.names.unlike(f"old_{title}")
-            line = Line([_copy(saved, name(title))], UPDATE if own is None else own.section, [x.shape])
-            self.after.setdefault(own, []).append(line) if own is not None else self.before.append(line)
-            self.saved[x] = saved
+            if isinstance(tree, ast.Name) and tree.id in held and tree.id not in self.merged:
+                place = self.own.get(x, -1)
+                saved = self.saved[x] = self.names.unlike(f"old_{tree.id}")
+                section = UPDATE if place < 0 else self.lines[place].section
+                self.after.setdefault(place, []).insert(0, _copy(saved, tree, x, section))
 
 
 def _views(lines: Sequence[Line], states: set[str]) -> dict[str, set[str]]:
     """For each state the names that may be views of it."""
     views: dict[str, set[str]] = {state: set() for state in states}
+    owners: dict[str, set[str]] = {state: {state} for state in states}  # of each view
     for line in lines:
-        if line.alias:
-            for state, seen in views.items():
-                if line.reads & {state, *seen}:
-                    seen |= line.writes
+        found = set().union(*[owners[title] for title in line.reads & owners.keys()]) if line.alias else set()
+        for title in line.writes if found else ():
+            owners.setdefault(title, set()).update(found)
+            for state in found:
+                views[state].add(title)
     return views
 
 
@@ -160,14 +153,16 @@ def counted(lines: list[Line]) -> None:
                         line.statements[i] = ast.AugAssign(ast.Name(title, ast.Store()), op, right)
 
 
-def _copy(title: str, source: Tree) -> ast.stmt:
+def _copy(title: str, source: Tree, value: Value, section: str) -> Line:
+    """`title = source.copy()`."""
     call = ast.Call(ast.Attribute(copied(source), "copy", ast.Load()), [], [])
-    return ast.Assign([ast.Name(title, ast.Store())], call)
+    return Line([ast.Assign([ast.Name(title, ast.Store())], call)], section, [value.shape])
 
 
 def _all_of(title: str) -> ast.Subscript:
     return ast.Subscript(name(title), ast.Constant(...), ast.Store())
 
 
-def _assignment(title: str, source: str, state: Value, section: str) -> Line:
-    return Line([ast.Assign([_all_of(title)], name(source))], section, [None])
+def _assignment(title: str, source: Tree, section: str) -> Line:
+    """`title[...] = source`."""
+    return Line([ast.Assign([_all_of(title)], copied(source))], section, [None])

@@ -19,7 +19,8 @@ def state_names(program: Program) -> dict[Value, str]:
     """A name for each state, and for each argument that is a gradient; not necessarily unlike each other."""
     titles = _layer_titles(program)
     general = _general(program)
-    given = [v for v in program.given if "." in v.name or v in program.states]
+    states = set(program.states)
+    given = [v for v in program.given if "." in v.name or v in states]
     paths = {v.name: v for v in given}
     squares = any(v.name.endswith(".square_avg") for v in given)
     names: dict[Value, str] = {}
@@ -49,8 +50,9 @@ def _parameter_name(path: str, titles: dict[str, str]) -> str:
 def _layer_titles(program: Program) -> dict[str, str]:
     """A title for each layer whose last part is a number: its parents' names, its kind and its place among its like."""
     kinds: dict[str, str] = {}
+    producers, states = program.producers(), set(program.states)
     for node in program.nodes:
-        for value, kind in _kinds_read(node, program):
+        for value, kind in _kinds_read(node, producers, states):
             kinds.setdefault(value.name.rpartition(".")[0], kind)
     numbered = [v.name.rpartition(".")[0] for v in program.states if _is_numbered(v.name.rpartition(".")[0])]
     ranks: dict[tuple[str, str], list[tuple[int, ...]]] = {}
@@ -72,19 +74,18 @@ def _is_numbered(layer: str) -> bool:
     return layer.rpartition(".")[2].isdigit()
 
 
-def _kinds_read(node: Node, program: Program) -> list[tuple[Value, str]]:
+def _kinds_read(node: Node, producers: dict[Value, Node], states: set[Value]) -> list[tuple[Value, str]]:
     """The states that a node reads, with the kind of layer that this makes of theirs."""
     kind = kind_of(node)
     if kind is None:
         return []
-    producers = program.producers()
     found = []
     for x in node.values:
         below = producers.get(x)
         while below is not None and below.op.kind == "view":
             x = below.inputs[0]
             below = producers.get(x)
-        if x in program.states:
+        if x in states:
             found.append((x, kind))
     return found
 

@@ -1,7 +1,8 @@
 """From a program to lines: which values have a line of their own, and the formula of each.
 
 A value stands inside of the one formula that reads it, unless it has a name of the courses, is read more than once, or
-would make the formula long. Numbers always stand inside; `numbers` takes out what is repeated. Called by `longhand`.
+would make the formula long. Numbers always stand inside; `repeats` takes out what is there again and again. Called by
+`longhand`.
 """
 
 from __future__ import annotations
@@ -56,6 +57,9 @@ class Builder:
                 self.listing.modules |= reading.around.modules
                 self.listing.ignored |= reading.ignored
         self.names = Names(self.program, {*self.listing.functions, *self.listing.constants}, titles)
+        generators = dict.fromkeys(node.attrs["generator"] for node in self.nodes if node.op is DRAW)
+        self.listing.streams = {f"rng{i + 1}" if i else "rng": generator for i, generator in enumerate(generators)}
+        self.streams = set(self.listing.streams)
         self.lines: list[Line] = []
         self.formulas: dict[str, str] = {}  # of lines that nothing changes later, by the dump of the formula
         self.trees: dict[Value, Tree] = {}
@@ -106,10 +110,6 @@ class Builder:
         elif tree is not None:
             self._line(value, tree, Line([], FORWARD, []))
 
-    def is_written_out(self, value: Value) -> bool:
-        """Whether a constant stands in the text and need not be given."""
-        return value.shape == () or written_out(value.data) is not None
-
     # one node
 
     def _draw(self, node: Node) -> None:
@@ -117,18 +117,13 @@ class Builder:
         first = [arguments.pop(key) for key in ("low", "high", "x") if key in arguments]
         first += [arguments.pop("size")] if not first and "size" in arguments else []
         keywords = [ast.keyword(key, literal(value)) for key, value in arguments.items()]
-        call = ast.Call(parsed(f"{self.stream(node)}.{node.attrs['method']}"), [literal(x) for x in first], keywords)
+        stream = next(name for name, generator in self.listing.streams.items() if generator is node.attrs["generator"])
+        call = ast.Call(parsed(f"{stream}.{node.attrs['method']}"), [literal(x) for x in first], keywords)
         out = node.out
         if self._is_inside(node, out, call) and self._is_next_draw(node):
             self.trees[out] = marked(call, shape=out.shape, dtype=out.dtype)
         else:
             self._line(out, call, Line([], node.section, [], out, node))
-
-    def stream(self, node: Node) -> str:
-        """The name of the generator that a node draws from."""
-        generators = list(dict.fromkeys(n.attrs["generator"] for n in self.nodes if n.op is DRAW))
-        place = generators.index(node.attrs["generator"])
-        return "rng" if place == 0 else f"rng{place + 1}"
 
     def _is_next_draw(self, node: Node) -> bool:
         """Whether nothing else is drawn before this is read."""
@@ -178,7 +173,7 @@ class Builder:
             self.lines.append(line)
         for i in reversed(needed):  # probabilities before the loss that is made of them
             out, tree = node.outputs[i], results[i]
-            known = self.formulas.get(ast.dump(tree)) if not _may_alias(node) else None
+            known = self.formulas.get(ast.dump(tree)) if not _may_alias(node) and self._is_settled(tree) else None
             if isinstance(tree, ast.Name) and tree.id in renamed.values():
                 self.trees[out] = marked(tree, shape=out.shape, dtype=out.dtype)
                 if tree.id == self.names.found(out):
@@ -230,10 +225,14 @@ class Builder:
         line.statements = [ast.Assign([ast.Name(title, ast.Store())], tree)]
         line.shapes = [None if out.dtype is None else out.shape]
         self.lines.append(line)
-        if not line.alias:
+        if not line.alias and self._is_settled(tree):
             self.formulas.setdefault(ast.dump(tree), title)
         facts = {"number": True} if out.dtype is None else {"shape": out.shape, "dtype": out.dtype}
         self.trees[out] = marked(name(title), **facts)
+
+    def _is_settled(self, tree: Tree) -> bool:
+        """Whether a formula gives the same each time: it draws no random numbers."""
+        return self.streams.isdisjoint(names_in(tree))
 
     def _is_inside(self, node: Node, out: Value, tree: Tree) -> bool:
         """Whether a value stands inside of the formula that reads it; updates are cut later, see `repeats`."""

@@ -21,7 +21,6 @@ from byhand.program.longhand.arrangement import counted_anew, reordered, short_e
 from byhand.program.longhand.effects import counted, with_writes
 from byhand.program.longhand.expression import name, names_in, substituted, text
 from byhand.program.longhand.function import module
-from byhand.program.longhand.layers import MOMENTS
 from byhand.program.longhand.line import Argument, Listing
 from byhand.program.longhand.listing import Builder
 from byhand.program.longhand.naming import Names
@@ -47,7 +46,6 @@ def listed(program: Program, titles: Mapping[str, str] | None = None) -> Listing
     counted_anew(listing, names)
     listing.arguments = _arguments(known, listing, names)
     listing.changed = {names[state] for state, _ in known.writes}
-    listing.streams = {builder.stream(n): n.attrs["generator"] for n in builder.nodes if n.op is DRAW}
     return listing
 
 
@@ -59,7 +57,9 @@ def _arguments(program: Program, listing: Listing, names: Names) -> list[Argumen
     trained = {out.gradient_of for node in program.nodes for out in node.outputs}
     found = [Argument(names[v], v, "arguments") for v in program.arguments]
     states = [v for v in program.states if names[v] in read]
-    found += [Argument(names[v], v, group_of(v, names[v], v in trained or not trained & set(states))) for v in states]
+    owners = {v.name: names[v] for v in program.states}
+    trains = not trained.isdisjoint(states)
+    found += [Argument(names[v], v, _group(v, owners, v in trained or not trains)) for v in states]
     found += [Argument(names[v], v, "constants") for v in program.constants if names[v] in read - own]
     found += [Argument(names[v], v, "numbers") for v in program.numbers if names[v] in read]
     order = list(dict.fromkeys(["arguments", "parameters", "buffers", *[a.group for a in found]]))
@@ -67,11 +67,11 @@ def _arguments(program: Program, listing: Listing, names: Names) -> list[Argumen
     return sorted(found, key=lambda a: [*rest, "constants", "numbers"].index(a.group))
 
 
-def group_of(state: Value, name: str, trained: bool) -> str:
+def _group(state: Value, owners: Mapping[str, str], trained: bool) -> str:
     """`parameters`, `buffers`, or for what belongs to a parameter its letter: the m of m_fc1_weight."""
-    key = state.name.rpartition(".")[2]
-    if MOMENTS.get(key, key) != key:
-        return name.removesuffix(name[name.index("_") :]) if "_" in name else name
+    owner = owners.get(state.name.rpartition(".")[0])
+    if owner is not None:
+        return owners[state.name].removesuffix(f"_{owner}")
     return "parameters" if trained else "buffers"
 
 

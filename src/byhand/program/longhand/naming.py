@@ -28,7 +28,7 @@ from byhand.program.ir import (
 )
 from byhand.program.longhand.layers import kind_of, state_names
 
-RESERVED = {"np", "rng", "n", "math", "self", *keyword.kwlist, *dir(builtins)}
+RESERVED = {"np", "rng", *[f"rng{i}" for i in range(2, 9)], "n", "math", "self", *keyword.kwlist, *dir(builtins)}
 RESULTS = {"softmax": "p", "log_softmax": "log_p"}
 STEMS = {BACKWARD: "g", UPDATE: "u"}
 OWN_STEMS = {"sub": "diff", "reshape": "flat"}
@@ -95,7 +95,8 @@ class _Course:
 
     def __init__(self, program: Program, names: Names) -> None:
         self.program, self.names = program, names
-        self.producers = program.producers()
+        self.producers, self.uses = program.producers(), program.uses()
+        self.states = set(program.states)
         self.stage: dict[Value, int] = {}  # after how many layers a value comes
         self.layers = 0
 
@@ -175,7 +176,7 @@ class _Course:
             return node if known and self._from_state(bias) else None
         if not self._is_affine(node):
             return None
-        uses = [n for n in self.program.nodes if node.out in n.inputs and n.section == FORWARD]
+        uses = [user for user in self.uses.get(node.out, ()) if user.section == FORWARD]
         if node.op.name == "matmul" and len(uses) == 1 and uses[0].op.name == "add":
             (use,) = uses
             if any(self._from_state(x) for x in use.inputs if x is not node.out):
@@ -187,7 +188,7 @@ class _Course:
 
     def _from_state(self, x: Any) -> bool:
         """Whether it is a state, or a view of one."""
-        while isinstance(x, Value) and x not in self.program.states:
+        while isinstance(x, Value) and x not in self.states:
             node = self.producers.get(x)
             if node is None or node.op.kind != "view":
                 return False
@@ -212,7 +213,7 @@ class _Course:
         """What a normalised value is called, and whether the name wants a number."""
         weight = node.inputs[1]
         if isinstance(weight, Value) and self._from_state(weight):
-            while weight not in self.program.states:
+            while weight not in self.states:
                 weight = self.producers[weight].inputs[0]
             return self.names[weight].rpartition("_")[0] or self.names[weight], False
         return kind_of(node) or "h", True
@@ -226,7 +227,7 @@ class _Course:
 
     def _scaled(self, x: Value) -> Value:
         """What a masked value is once it is divided by the probability of being kept."""
-        uses = [node for node in self.program.nodes if x in node.inputs]
+        uses = self.uses.get(x, [])
         quotient = len(uses) == 1 and uses[0].op.name == "true_divide" and not isinstance(uses[0].inputs[1], Value)
         return uses[0].out if quotient else x
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Sequence
 
-from byhand.program.ir import UPDATE, Program
+from byhand.program.ir import UPDATE, Program, Value
 from byhand.program.longhand.arrangement import Naming
 from byhand.program.longhand.expression import copied, substituted, text
 from byhand.program.longhand.line import Line, Loop
@@ -19,19 +19,21 @@ LONG = 3  # operations: a number of so many is computed once
 
 def numbers_once(program: Program, lines: list[Line], names: Names) -> list[Line]:
     """A line for each number that is long and stands in several places."""
-    for value in [out for node in program.nodes for out in node.outputs if out.dtype is None]:
-        places = [
-            (line, tree) for line in lines for part in line.statements for tree in ast.walk(part)
-            if isinstance(tree, ast.expr) and getattr(tree, "value_of", None) is value
-        ]  # fmt: skip
-        if len(places) < 2 or sum(isinstance(n, ast.BinOp) for n in ast.walk(places[0][1])) < LONG:
-            continue
-        first, tree = places[0]
-        made = Line([ast.Assign([ast.Name(names[value], ast.Store())], copied(tree))], first.section, [None])
-        for line in lines:
-            line.statements = [Naming(value, names[value]).visit(part) for part in line.statements]
-        lines = [part for line in lines for part in ((made, line) if line is first else (line,))]
-    return lines
+    places: dict[Value, list[tuple[Line, ast.expr]]] = {}
+    for line in lines:
+        for tree in [tree for part in line.statements for tree in ast.walk(part)]:
+            value = getattr(tree, "value_of", None)
+            if value is not None and value.dtype is None and isinstance(tree, ast.expr):
+                places.setdefault(value, []).append((line, tree))
+    before: dict[Line, list[Line]] = {}
+    for value in [out for node in program.nodes for out in node.outputs if out in places]:
+        first, tree = places[value][0]
+        if len(places[value]) > 1 and sum(isinstance(part, ast.BinOp) for part in ast.walk(tree)) >= LONG:
+            assignment = ast.Assign([ast.Name(names[value], ast.Store())], copied(tree))
+            before.setdefault(first, []).append(Line([assignment], first.section, [None]))
+            for line in [*dict.fromkeys(line for line, _ in places[value])]:
+                line.statements = [Naming(value, names[value]).visit(part) for part in line.statements]
+    return [part for line in lines for part in (*before.get(line, ()), line)]
 
 
 def in_loops(program: Program, lines: Sequence[Line], names: Names, returned: Collection[str]) -> list[Line | Loop]:

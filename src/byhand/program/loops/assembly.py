@@ -7,41 +7,42 @@ Where NumPy must compute a node, or numbers are drawn, one kernel ends and the n
 from __future__ import annotations
 
 import functools
+import keyword
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from byhand.program.ir import ARGUMENT, CHECK, Node, Program, Value, labels, line
 from byhand.program.loops import mathematics, moves
+from byhand.program.loops.accumulation import ACCUMULATE
 from byhand.program.loops.blas import Blas
 from byhand.program.loops.expressions import BOOLEAN, CODE
 from byhand.program.loops.machine_code import INTEGER, REAL
 from byhand.program.loops.manuscript import Parameter, Pointer
 from byhand.program.loops.nests import manuscript
 from byhand.program.loops.placement import Item
-from byhand.program.loops.products import product
+from byhand.program.loops.products import factors, product
 from byhand.program.loops.settlement import Settlement
 from byhand.program.loops.storage import Storage
 from byhand.program.primitives import PRODUCT
 
 RESERVED = {
-    "and",
-    "at",
-    "def",
-    "for",
-    "if",
-    "in",
-    "is",
-    "lambda",
-    "not",
+    *keyword.kwlist,
+    "bind",
+    "clock",
+    "complaint",
+    "failed",
+    "id",
     "np",
-    "or",
     "range",
-    "return",
+    "results",
+    "run",
+    "spent",
     "table",
-    "where",
 }
+NUMBERED = re.compile(r"(kernel|nest|call|copy|output)_\d+")
+"""Names that generated text has for things of its own."""
 
 HEADER = '''"""{name}: the loops of one run.
 
@@ -89,7 +90,8 @@ class Assembly:
     source: str = ""
 
     def __post_init__(self) -> None:
-        self.names = {x: name + "_" * (name in RESERVED) for x, name in labels(self.program).items()}
+        names = labels(self.program)
+        self.names = {x: f"{n}_" if n in RESERVED or NUMBERED.fullmatch(n) else n for x, n in names.items()}
         self._places: dict[Value, int] = {}
         self._functions: dict[str, str] = {}
         self._texts: list[str] = []
@@ -113,7 +115,7 @@ class Assembly:
     @functools.cached_property
     def numbers(self) -> list[Value]:
         """The numbers that kernels are given: those that some nest reads."""
-        fused = [node for item in self.settlement.placement.items if item.fused for node in item.nodes]
+        fused = [n for item in self.settlement.placement.items for n in item.nodes if item.fused or n.op is ACCUMULATE]
         return list(dict.fromkeys(x for node in fused for x in node.values if x.dtype is None))
 
     def _item(self, item: Item) -> None:
@@ -133,14 +135,20 @@ class Assembly:
             kernel.lines += [f"if {pointer}[0] != u1(0):", f"    return {len(self.checks)}"]
         elif made is not None:
             names = [self._pointer(kernel, spot.root, spot.offset) for spot, _ in made.operands]
-            kernel.lines += [f"# {line(node, self.names)}", *made.calls(names)]
+            kernel.lines.append(f"# {line(node, self.names)}")
+            if node.op is ACCUMULATE and self.storage.memory(node.out) is not node.inputs[0]:
+                self._call_moves(moves.copied(node.inputs[0], node.out, self.storage), kernel)
+            kernel.lines += made.calls(names, *factors(node, self.names))
         else:
             kernel.lines.append(f"# {line(node, self.names)}")
-            for move in moves.moves(node, self.storage):
-                pointers = [self._pointer(kernel, spot.root, spot.offset) for spot in move.spots]
-                kernel.lines.append(f"{self._defined(move.text, move.text)}({', '.join(pointers)})")
+            self._call_moves(moves.moves(node, self.storage), kernel)
         kernel.title = kernel.title or (kernel.lines[0].removeprefix("# ") if kernel.lines else "")
         kernel.is_product = made is not None
+
+    def _call_moves(self, made: Iterable[moves.Move], kernel: Kernel) -> None:
+        for move in made:
+            pointers = [self._pointer(kernel, spot.root, spot.offset) for spot in move.spots]
+            kernel.lines.append(f"{self._defined(move.text, move.text)}({', '.join(pointers)})")
 
     def _kernel(self) -> Kernel:
         """The kernel that is being written."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from byhand.core.variable import Array
 from byhand.program.ir import ARGUMENT, CONSTANT, STATE, Program, Value, line
+from byhand.program.loops.accumulation import accumulated
 from byhand.program.loops.assembly import Assembly, Kernel
 from byhand.program.loops.axes import Spaces
 from byhand.program.loops.blas import numpys_blas
@@ -32,7 +33,8 @@ class Loops:
     """
 
     def __init__(self, program: Program) -> None:
-        self.program = program = rewritten(schedule(program))
+        program, blas = rewritten(schedule(program)), numpys_blas()
+        self.program = program = program if blas is None else accumulated(program)
         fused = {node for node in program.nodes if known(node)}
         found = sources(program)
         storage = Storage(found)
@@ -43,7 +45,7 @@ class Loops:
 
         placement = Placement(program, Spaces(program, found, fused), fused, fixed)
         self._settlement = Settlement(placement, storage)
-        self._driver = Driver(Assembly(program, self._settlement, numpys_blas()))
+        self._driver = Driver(Assembly(program, self._settlement, blas))
         self.source = f"{self._driver.assembly.source}\n\n{self._driver.text}"
         self.kernels, self.nbytes = self._driver.assembly.nests, storage.nbytes
 

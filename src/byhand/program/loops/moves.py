@@ -51,6 +51,11 @@ def moves(node: Node, storage: Storage) -> Iterator[Move]:
             yield _copy(y, part, shape, storage, out)
 
 
+def copied(x: Value, out: Value, storage: Storage) -> Iterator[Move]:
+    """The nest that copies a value to where another one is computed."""
+    yield _copy(x, Spot(out, 0, storage.strides[out]), out.shape, storage, out)
+
+
 def _copy(x: Any, target: Spot, shape: tuple[int, ...], storage: Storage, out: Value) -> Move:
     """target ← x, which broadcasts to its shape."""
     dtype: Any = out.dtype

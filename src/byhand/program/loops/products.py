@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from byhand.program.ir import Node, Value
+from byhand.program.loops.accumulation import ACCUMULATE
 from byhand.program.loops.storage import Spot, Storage
 
 CODES = {np.dtype(np.float32): "f4", np.dtype(np.float64): "f8"}
@@ -34,8 +36,8 @@ class Product:
     operands: tuple[tuple[Spot, Matrix], ...]
     batch: tuple[tuple[int, tuple[int, int, int]], ...]
 
-    def calls(self, names: Sequence[str], alpha: str = "1", beta: str = "0") -> Iterator[str]:
-        """Lines of text, given the names of the three pointers."""
+    def calls(self, names: Sequence[str], alpha: str, beta: str) -> Iterator[str]:
+        """Lines of text, given the names of the three pointers and what the product and C are multiplied with."""
         (_, a), (_, b), (_, c) = self.operands
         n, m, k = self.sizes
         indent, places = "", [[name] for name in names]
@@ -58,20 +60,22 @@ class Product:
 
 def product(node: Node, storage: Storage) -> Product | None:
     """A matrix product as calls of BLAS; None if it is none for BLAS: other dtypes, or matrices with gaps both ways."""
-    x, y = node.inputs
+    x, y = node.inputs[1:3] if node.op is ACCUMULATE else node.inputs
     out = node.out
     if not (isinstance(x, Value) and isinstance(y, Value)) or out.dtype not in CODES:
         return None
     if not (x.dtype == y.dtype == out.dtype) or min(len(x.shape), len(y.shape)) < 2 or not x.size or not y.size:
         return None
-    spots = [storage.spot(value) for value in (x, y, out)]
-    matrices = [_matrix(value.shape, spot.strides) for value, spot in zip((x, y, out), spots, strict=True)]
+    spots, shapes = [storage.spot(value) for value in (x, y, out)], [x.shape, y.shape, out.shape]
+    if node.op is ACCUMULATE and node.attrs["flipped"]:
+        spots[2], shapes[2] = dataclasses.replace(spots[2], strides=spots[2].strides[::-1]), out.shape[::-1]
+    matrices = [_matrix(shape, spot.strides) for shape, spot in zip(shapes, spots, strict=True)]
     if None in matrices:
         return None
     lead = len(out.shape) - 2
     steps = [[0] * (lead + 2 - len(v.shape)) + list(s.strides[:-2]) for v, s in zip((x, y, out), spots, strict=True)]
     batch = [(out.shape[i], (steps[0][i], steps[1][i], steps[2][i])) for i in range(lead) if out.shape[i] != 1]
-    n, m, k = out.shape[-2], out.shape[-1], x.shape[-1]
+    n, m, k = x.shape[-2], y.shape[-1], x.shape[-1]
     # a batch times one matrix is one product, if the lines of all its matrices follow each other
     while batch and batch[-1][1][1] == 0 and not matrices[0].flip and not matrices[2].flip:  # type: ignore[union-attr]
         size, (of_x, _, of_out) = batch[-1]
@@ -80,6 +84,20 @@ def product(node: Node, storage: Storage) -> Product | None:
         batch.pop()
         n *= size
     return Product(CODES[out.dtype], (n, m, k), tuple(zip(spots, matrices, strict=True)), tuple(batch))  # type: ignore[arg-type]
+
+
+def factors(node: Node, names: Mapping[Value, str]) -> tuple[str, str]:
+    """What the product, and what was there before, is multiplied with: α and β as text."""
+    if node.op is not ACCUMULATE:
+        return "1", "0"
+    texts = [names[x] if isinstance(x, Value) else repr(x) for x in node.inputs[3:]]
+    (sign, count), (other, _) = node.attrs["alpha"], node.attrs["beta"]
+    return _multiplied(sign, texts[:count]), _multiplied(other, texts[count:])
+
+
+def _multiplied(sign: int, texts: Sequence[str]) -> str:
+    text = " * ".join(texts) or "1"
+    return text if sign > 0 else f"-({text})" if len(texts) > 1 else f"-{text}"
 
 
 def _matrix(shape: tuple[int, ...], strides: tuple[int, ...]) -> Matrix | None:

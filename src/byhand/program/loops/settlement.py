@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from byhand.program.ir import CHECK, CONSTANT, Node, Value
 from byhand.program.loops import moves
+from byhand.program.loops.accumulation import ACCUMULATE
 from byhand.program.loops.axes import Tags
 from byhand.program.loops.outline import Outline, outline, rolled
 from byhand.program.loops.placement import Item, Placement
@@ -82,7 +83,8 @@ class Settlement:
         """Whether a node reads a state only where, in the same round, the new value is written."""
         item = self.placement.at[node]
         if not item.fused:
-            return node.op.kind == PUT and x is node.inputs[0] and x not in node.inputs[1:]
+            first = node.op.kind == PUT or node.op is ACCUMULATE
+            return first and x is node.inputs[0] and x not in node.inputs[1:]
         path = self.outlines[item].path
         same = maker.op.kind != FOLD and rolled(path[node]) == rolled(path[maker])
         return same and self.spaces.reading_root(node, x) == self.spaces.result(maker)

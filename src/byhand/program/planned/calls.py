@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from byhand.core.generator import numpy_generator
-from byhand.ops.index import SLOT
-from byhand.program.ir import CHECK, CONSTANT, DRAW, Node, ProgramError, Value
+from byhand.program.ir import CHECK, DRAW, Node, ProgramError, Value
 from byhand.program.layout import Layouts, is_dense
 from byhand.program.memory import FRESH
 from byhand.program.planned import runtime
+from byhand.program.planned.indices import flat_places, index, put
 from byhand.program.planned.names import Names
 from byhand.program.primitives import (
     ADD_AT,
@@ -29,10 +29,13 @@ from byhand.program.primitives import (
     VIEW,
     WHERE,
 )
+from byhand.program.symbol import CLIP
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "true_divide": "/", "pow": "**"}
 INTEGERS = {2: "int16", 4: "int32", 8: "int64"}
 KEYWORD_OUT = (np.maximum, np.minimum)  # NumPy 2.4 wants no third positional operand from these
+MANY = 2048  # values from which two calls of clip and add are faster than one of maximum
+FEW = 4096  # values up to which a mask is cast beforehand; for more of them that takes memory and gains nothing
 FILLED = ("random", "standard_normal", "standard_exponential")  # methods of a generator that take out=
 
 
@@ -42,7 +45,7 @@ def lines(node: Node, names: Names) -> list[str]:
     if kind == VIEW:
         return []
     if node.op is CHECK:
-        condition, *arrays = [_operand(x, names) for x in node.inputs]
+        condition, *arrays = [names.operand(x) for x in node.inputs]
         complain = names.object(node.attrs["complain"], "complaint")
         return [f"if {condition}: raise {complain}({', '.join(arrays)})"]
     if kind == NUMERIC:
@@ -70,13 +73,20 @@ def scratch(node: Node, lies: Layouts) -> Sequence[Value]:
     if node.op is WHERE:
         dtype = INTEGERS[node.out.dtype.itemsize] if _bitwise(node) else "bool"  # type: ignore[union-attr]
         return (Value(node.out.shape, np.dtype(dtype), node.out.order),)
-    if node.op is INDEX and _flat(node, lies):
+    if node.op is INDEX and flat_places(node, lies):
         return (Value(node.out.shape, np.dtype(np.int64)),)
+    if node.op.kind == MAP and node.op.ufunc is not None and node.out.size <= FEW and _masks(node):
+        return (Value(node.out.shape, node.out.dtype, node.out.order),)
     return ()
 
 
-def _operand(x: Any, names: Names) -> str:
-    return names.of(x) if isinstance(x, Value) else "None" if x is None else names.plain(x)
+def _masks(node: Node) -> bool:
+    """Whether floats meet a boolean array of the same shape and order."""
+    out, arrays = node.out, [x for x in node.values if x.dtype is not None]
+    masks = [x for x in arrays if x.dtype == bool]
+    others = [x for x in arrays if x.dtype == out.dtype]
+    whole = len(masks) == 1 and masks[0].shape == out.shape and masks[0].order == out.order
+    return whole and len(arrays) == 2 == len(node.inputs) and len(others) == 1 and out.dtype in (np.float32, np.float64)
 
 
 def _empty(out: Value, names: Names) -> str:
@@ -86,7 +96,7 @@ def _empty(out: Value, names: Names) -> str:
 
 
 def _arithmetic(node: Node, names: Names) -> str:
-    x = [_operand(x, names) for x in node.inputs]
+    x = [names.operand(x) for x in node.inputs]
     text = f"-{x[0]}" if node.op.name == "neg" else f"{x[0]} {SIGNS[node.op.name]} {x[1]}"
     return f"{names.of(node.out)} = {text}"
 
@@ -97,13 +107,48 @@ def _arithmetic(node: Node, names: Names) -> str:
 def _map(node: Node, names: Names) -> list[str]:
     dtypes = _loop(node)
     operands = [
-        names.scalar(x, dtype) if dtype is not None else _operand(x, names)
+        names.scalar(x, dtype) if dtype is not None else names.operand(x)
         for x, dtype in zip(node.inputs, dtypes, strict=True)
     ]
     outs = [names.of(out) for out in node.outputs]
+    if _bounded(node, dtypes):
+        return _clipped(node, names, operands, dtypes)
+    before = []
+    if (
+        node in names.plan.scratch
+    ):  # a boolean mask, cast before: 0.8 µs for (50, 30), where the ufunc's own cast takes 1.2
+        hold = names.of(names.plan.scratch[node][0])
+        masks = [i for i, x in enumerate(node.inputs) if isinstance(x, Value) and x.dtype == bool]
+        before = [f"{names.function(np.copyto, 'copyto')}({hold}, {operands[masks[0]]})"]
+        operands[masks[0]] = hold
     if node.op.ufunc in KEYWORD_OUT:
         outs[0] = f"out={outs[0]}"
-    return [f"{names.function(node.op.ufunc, node.op.name)}({', '.join([*operands, *outs])})"]
+    return [*before, f"{names.function(node.op.ufunc, node.op.name)}({', '.join([*operands, *outs])})"]
+
+
+def _bounded(node: Node, dtypes: Sequence[Any]) -> bool:
+    """Whether this is the larger, or smaller, of many floats and one scalar that is no NaN."""
+    scalars = [x for x, dtype in zip(node.inputs, dtypes, strict=True) if dtype is not None]
+    if node.op.ufunc not in KEYWORD_OUT or len(scalars) != 1 or isinstance(scalars[0], Value):
+        return False
+    plain = node.out.size >= MANY and node.out.dtype is not None and node.out.dtype.kind == "f"
+    return plain and bool(scalars[0] == scalars[0]) and all(x.dtype == node.out.dtype for x in node.values)
+
+
+def _clipped(node: Node, names: Names, operands: Sequence[str], dtypes: Sequence[Any]) -> list[str]:
+    """The ufunc that is behind `np.clip`, with one bound: 4 µs for 128×256 float32, where `maximum` takes 13.
+
+    Of two zeros `maximum` returns the second one, `clip` the array's.
+    """
+    place = next(i for i, dtype in enumerate(dtypes) if dtype is not None)
+    array, bound, out = operands[1 - place], operands[place], names.of(node.out)
+    open_end = names.scalar(float("inf") if node.op.ufunc is np.maximum else -float("inf"), dtypes[place])
+    low, high = (bound, open_end) if node.op.ufunc is np.maximum else (open_end, bound)
+    zero = place == 1 and node.inputs[1] == 0
+    return [
+        f"{names.object(CLIP, 'clip')}({array}, {low}, {high}, {out})",
+        *([f"{names.function(np.add, 'add')}({out}, {bound}, {out})"] if zero else []),  # −0 + 0 = 0
+    ]
 
 
 def _loop(node: Node) -> list[Any]:
@@ -137,7 +182,7 @@ def _type(x: Any) -> Any:
 def _copy(node: Node, names: Names, x: Any = None) -> list[str]:
     x, out = node.inputs[0] if x is None else x, names.of(node.out)
     if not isinstance(x, Value) or x.dtype is None:
-        return [f"{out}[...] = {_operand(x, names)}"]
+        return [f"{out}[...] = {names.operand(x)}"]
     if names.of(x) == out:
         return []
     unsafe = ', "unsafe"' if node.op is CAST else ""
@@ -178,16 +223,16 @@ def _where(node: Node, names: Names) -> list[str]:
 def _masked(node: Node, names: Names) -> list[str]:
     """The same by copies to some places: of y to those where the condition does not hold, if x is there already."""
     condition, x, y = node.inputs
-    out, hold, given = names.of(node.out), names.of(names.plan.scratch[node][0]), _operand(condition, names)
+    out, hold, given = names.of(node.out), names.of(names.plan.scratch[node][0]), names.operand(condition)
     copyto = names.function(np.copyto, "copyto")
     if isinstance(x, Value) and names.of(x) == out:
         invert = names.function(np.logical_not, "logical_not")
-        return [f"{invert}({given}, {hold})", f"{copyto}({out}, {_operand(y, names)}, where={hold})"]
-    below = _operand(y, names)
+        return [f"{invert}({given}, {hold})", f"{copyto}({out}, {names.operand(y)}, where={hold})"]
+    below = names.operand(y)
     return [
         *([] if below == out else [f"{copyto}({out}, {below})"]),
         f"{names.function(np.not_equal, 'not_equal')}({given}, 0, {hold})",
-        f"{copyto}({out}, {_operand(x, names)}, where={hold})",
+        f"{copyto}({out}, {names.operand(x)}, where={hold})",
     ]
 
 
@@ -217,7 +262,7 @@ def _bits(x: Any, dtype: Any, node: Node, names: Names) -> str:
         return names.scalar(int(np.array(x, node.out.dtype).view(dtype)), dtype)
 
 
-# Sums, products, indices.
+# Sums and products.
 
 
 def _fold(node: Node, names: Names) -> list[str]:
@@ -251,74 +296,6 @@ def _contiguous(value: Value, names: Names, orders: str = "CF") -> bool:
     return "F" in orders and axis in (None, last) and is_dense(layout, forward[::-1], size)
 
 
-def _index(node: Node, names: Names) -> list[str]:
-    x, *arrays = node.inputs
-    out = names.of(node.out)
-    axis = _axis(node, names.plan.layouts)
-    if axis is not None:
-        pick = names.object(runtime.pick, "pick")
-        return [f"{pick}({names.of(x)}, {names.of(arrays[0])}, {axis}, {out})"]
-    where = names.index(node.attrs["index"], tuple(map(names.of, arrays)))
-    found = _flat(node, names.plan.layouts)
-    if found is None:
-        return [f"{out}[...] = {names.of(x)}[{where}]"]
-    axis, step, rest = found
-    places, pick = names.of(names.plan.scratch[node][0]), names.object(runtime.pick_each, "pick_each")
-    more = f"{names.scalar(step, np.dtype(np.int64))}, {names.object(rest, 'rest')}, {places}"
-    return [f"{pick}({names.of(x)}, ({where}), {axis}, {more}, {out})"]
-
-
-def _axis(node: Node, lies: Layouts) -> int | None:
-    """The axis along which `take` does the work of an index, if it does."""
-    x, *arrays = node.inputs
-    index = node.attrs["index"]
-    parts = [part for part in index if part is not Ellipsis and part != slice(None)]
-    if len(arrays) != 1 or parts != [SLOT] or not _indexable(node, x, arrays[0], lies):
-        return None
-    place = index.index(SLOT)
-    return place if Ellipsis not in index[:place] else None
-
-
-def _flat(node: Node, lies: Layouts) -> tuple[int, int, Any] | None:
-    """For an index of arrays along all axes of which one is not constant: its axis and step, and the sum of others."""
-    x, *arrays = node.inputs
-    moving = [(axis, a) for axis, a in enumerate(arrays) if a.origin != CONSTANT]
-    if node.attrs["index"] != (SLOT,) * len(x.shape) or len(moving) != 1 or len(arrays) < 2:
-        return None
-    (where, value), steps = moving[0], [int(np.prod(x.shape[axis + 1 :], dtype=int)) for axis in range(len(x.shape))]
-    if not _indexable(node, x, value, lies):
-        return None
-    rest: Any = np.zeros((), np.int64)
-    for axis, array in enumerate(arrays):
-        if axis != where:
-            if array.dtype.kind not in "iu" or not array.size:
-                return None
-            if array.data.min() < 0 or array.data.max() >= x.shape[axis]:
-                return None
-            rest = rest + array.data.astype(np.int64) * steps[axis]
-    return where, steps[where], rest
-
-
-def _indexable(node: Node, x: Value, places: Value, lies: Layouts) -> bool:
-    """Whether `take` can read x at these places, and write to the result, without a copy of anything."""
-    if places.dtype != np.int64 or not places.size or x.dtype is None or node.out.dtype is None:
-        return False
-    return all(is_dense(lies[v], tuple(range(len(v.shape))), v.dtype.itemsize) for v in (x, node.out))  # type: ignore[union-attr]
-
-
-def _put(node: Node, names: Names) -> list[str]:
-    x, y, *arrays = node.inputs
-    out = names.of(node.out)
-    copied = [] if names.of(x) == out else [f"{names.function(np.copyto, 'copyto')}({out}, {names.of(x)})"]
-    where = names.index(node.attrs["index"], tuple(map(names.of, arrays)))
-    if node.op is ASSIGN:
-        return [*copied, f"{out}[{where}] = {_operand(y, names)}"]
-    index = where if len(node.attrs["index"]) == 1 else f"({where})"
-    if ":" in where or "..." in where:
-        index = f"{names.function(np.s_, 's_')}[{where}]"
-    return [*copied, f"{names.function(np.add.at, 'add.at')}({out}, {index}, {_operand(y, names)})"]
-
-
 # Kernels and effects.
 
 
@@ -327,7 +304,7 @@ def _kernel(node: Node, names: Names) -> str:
     function = op.ufunc if op.ufunc is not None and not attrs else op.kernel
     if attrs:
         function = partial(function, **attrs)
-    operands = ", ".join(_operand(x, names) for x in node.inputs)
+    operands = ", ".join(names.operand(x) for x in node.inputs)
     call = f"{names.object(function, op.name)}({operands})"
     if node.outputs[0].dtype is None:
         return f"{names.of(node.outputs[0])} = {call}"
@@ -354,6 +331,6 @@ def _draw(node: Node, names: Names) -> str:
 
 
 WRITERS: dict[Any, Any] = {
-    MAP: _map, FOLD: _fold, PRODUCT: _product, COPY: _copy, CAST: _copy, WHERE: _where, INDEX: _index,
-    ASSIGN: _put, ADD_AT: _put,
+    MAP: _map, FOLD: _fold, PRODUCT: _product, COPY: _copy, CAST: _copy, WHERE: _where, INDEX: index,
+    ASSIGN: put, ADD_AT: put,
 }  # fmt: skip

@@ -16,7 +16,7 @@ import numpy as np
 from byhand.program.ir import ARGUMENT, NUMBER, Node, Program, Value, identifier, labels
 from byhand.program.memory import ALIAS, ARENA, FRESH, Home, Plan
 from byhand.program.primitives import BROADCAST, RESHAPE, TRANSPOSE
-from byhand.program.tiling import Tile
+from byhand.program.tiling import Part, Tile
 
 RESERVED = {*keyword.kwlist, *dir(builtins), "np", "bind", "step", "memory", "states", "constants", "rows"}
 
@@ -75,7 +75,7 @@ class Names:
         if layout is None:  # scratch
             return (value,)
         home = self.home(value)
-        return home.of or layout.root, value.dtype, layout.offset, layout.shape, layout.strides
+        return home.of or layout.root, value.dtype, layout.place
 
     def of(self, value: Value) -> str:
         """The name of a value; lines that define it are written if it has none."""
@@ -152,6 +152,10 @@ class Names:
 
     # Scalars, functions, objects.
 
+    def operand(self, x: Any) -> str:
+        """The text of what a node reads."""
+        return self.of(x) if isinstance(x, Value) else "None" if x is None else self.plain(x)
+
     def scalar(self, x: Any, dtype: Any) -> str:
         """The name of an array () with a number in it: ufuncs take that in 0.33 µs, a Python number in 0.68."""
         key = ("scalar", x if isinstance(x, Value) else repr(x), dtype)
@@ -169,8 +173,10 @@ class Names:
     def plain(self, x: Any) -> str:
         """A scalar as text."""
         plain = x.item() if isinstance(x, np.generic) else x
-        if type(plain) not in (bool, int, float) or plain != plain or abs(plain) == float("inf"):
+        if type(plain) not in (bool, int, float):
             return self.object(x, "scalar")
+        if plain != plain or abs(plain) == float("inf"):
+            return f"np.{x.dtype if isinstance(x, np.generic) else 'float64'}('{plain}')"
         if isinstance(x, np.generic):
             return f"np.{x.dtype}({plain!r})"
         return repr(x) if x >= 0 else f"({x!r})"
@@ -201,57 +207,67 @@ class Names:
         return self._known[key]
 
 
-class TileNames(Names):
-    """The names within the loop over a tile's blocks: what is split goes by the name of its rows.
+class LoopNames(Names):
+    """The names within the loop over the blocks of a tile, or of a part of one: what is split is called as the block.
 
     elements   (name, text) of what the loop runs over
-    sliced     lines that take the rows of what is there only in this run
+    sliced     lines that take a block of what is there only in this run
     """
 
-    def __init__(self, names: Names, tile: Tile) -> None:
-        vars(self).update(vars(names))  # both write the same text
-        self.whole, self.tile = names, tile
+    def __init__(self, outer: Names, tile: Tile, part: Part | None = None) -> None:
+        vars(self).update(vars(outer))  # both write the same text
+        self.outer, self.tile = outer, tile
+        self.variable, self.step = ("rows", tile.step) if part is None else ("part", part.step)
         self.elements: list[tuple[str, str]] = []
         self.sliced: list[str] = []
-        self._rows: dict[Key, str] = {}
+        self._blocks: dict[Key, str] = {}
 
     def of(self, value: Value) -> str:
-        """The name of a value, or of its rows."""
+        """The name of a value, or of its block."""
         axis = self.tile.axes.get(value)
         if value.dtype is None or axis is None:
-            return self.whole.of(value)
+            return self.outer.of(value)
         key = self.key(value)
-        if key not in self._rows:
-            base, rows = self._block(value) if self.home(value).block else (self.whole.of(value), "rows")
-            self._rows[key] = name = self.unique(f"{base}_rows")
-            text = f"{base}[{':, ' * axis}{rows}]" if rows else base
-            if self.is_static(value):
-                self.elements.append((name, text))
+        if key not in self._blocks:
+            before, index = ":, " * axis, self.variable
+            if self.home(value).rows == self.step:
+                base = text = self._buffer(value, axis)
+                index = f": {self.variable}.stop - {self.variable}.start"
             else:
-                self.sliced.append(f"{name} = {text}")
-        return self._rows[key]
+                base = self.outer.of(value)
+                text = dict(self.outer.elements).get(base, base) if isinstance(self.outer, LoopNames) else base
+            self._blocks[key] = name = self.unique(f"{base}_{self.variable}")
+            if self.is_static(value):
+                self.elements.append((name, f"{text}[{before}{index}]"))
+            else:
+                self.sliced.append(f"{name} = {base}[{before}{index}]")
+        return self._blocks[key]
 
     def derived(self, value: Value, what: str, text: str) -> str:
-        """The name of something that is made of the rows."""
+        """The name of something that is made of the block."""
         if self.tile.axes.get(value) is None:
-            return self.whole.derived(value, what, text)
+            return self.outer.derived(value, what, text)
         base, key = self.of(value), (*self.key(value), text)
-        if key not in self._rows:
-            self._rows[key] = name = self.unique(f"{base}_{what}")
+        if key not in self._blocks:
+            self._blocks[key] = name = self.unique(f"{base}_{what}")
             if self.is_static(value):
                 self.elements.append((name, text.format(dict(self.elements)[base])))
             else:
                 self.sliced.append(f"{name} = {text.format(base)}")
-        return self._rows[key]
+        return self._blocks[key]
 
-    def _block(self, value: Value) -> tuple[str, str]:
-        """The buffer of one block, and the text of as much of it as a block has rows."""
-        tile, home = self.tile, self.home(value)
-        axis = tile.axes[value]
+    def loop(self, title: str) -> tuple[str, str]:
+        """The head of the loop, and the text of the list that it runs over under this title."""
+        elements = [*([(self.variable, self.variable)] if self.sliced else []), *self.elements]
+        variables, texts = (", ".join(part) for part in zip(*elements, strict=True))
+        return f"for {variables} in {title}:", texts if len(elements) == 1 else f"({texts})"
+
+    def _buffer(self, value: Value, axis: int) -> str:
+        """The memory of one block."""
         name = self.unique(self.label(value))
-        shape = tuple(tile.step if i == axis else n for i, n in enumerate(value.shape))
-        self.prologue.append(f"{name} = {self.placed(value, home.index, shape)}")
-        return name, "" if tile.rows % tile.step == 0 else ": rows.stop - rows.start"
+        shape = tuple(self.step if i == axis else n for i, n in enumerate(value.shape))
+        self.prologue.append(f"{name} = {self.placed(value, self.home(value).index, shape)}")
+        return name
 
 
 def _labels(program: Program) -> dict[Value, str]:

@@ -11,9 +11,9 @@ import numpy as np
 from byhand.program.ir import Node, Value
 from byhand.program.memory import FRESH, Plan
 from byhand.program.planned.calls import allocations, lines
-from byhand.program.planned.names import Names, TileNames
+from byhand.program.planned.names import LoopNames, Names
 from byhand.program.primitives import CALL, VIEW
-from byhand.program.tiling import Tile
+from byhand.program.tiling import Part, Tile
 
 INDENT = " " * 4
 
@@ -73,25 +73,37 @@ class Text:
         return [*first, *self._pending(), *last]
 
     def _tile(self, tile: Tile, nodes: Sequence[Node]) -> list[Line]:
-        """A loop over blocks."""
-        names = TileNames(self.names, tile)
+        """A loop over blocks, and in it one over smaller blocks for each part."""
+        names = LoopNames(self.names, tile)
         made = [Line(text, node) for node in nodes for text in allocations(node, self.names)]
-        inside = [Line(INDENT + text, node) for node in nodes for text in lines(node, names)]
+        inside: list[Line] = []
+        parts = {part.start: part for part in tile.parts}
+        place = tile.start
+        while place < tile.stop:
+            part = parts.get(place)
+            stop = place + 1 if part is None else part.stop
+            run = nodes[place - tile.start : stop - tile.start]
+            inside += self._lines(run, names) if part is None else self._part(tile, part, run, names)
+            place = stop
         made += self._pending()
         if not inside:  # a copy of what is there already
             return made
-        elements = [*([("rows", "rows")] if names.sliced else []), *names.elements]
-        variables, texts = (", ".join(part) for part in zip(*elements, strict=True))
         title = self.names.unique("blocks_of_" + self.names.of_first(nodes[-1].out))
-        texts = texts if len(elements) == 1 else f"({texts})"
+        head, texts = names.loop(title)
         self.names.prologue.append(f"{title} = [{texts} for rows in blocks({tile.rows}, {tile.step})]")
         note = f"{len(tile.blocks)} blocks of {tile.step} rows"
-        return [
-            *made,
-            Line(f"for {variables} in {title}:", None, note),
-            *(Line(INDENT + text) for text in names.sliced),
-            *inside,
-        ]
+        return [*made, Line(head, None, note), *_indented([*map(Line, names.sliced), *inside])]
+
+    def _part(self, tile: Tile, part: Part, nodes: Sequence[Node], outer: LoopNames) -> list[Line]:
+        names = LoopNames(outer, tile, part)
+        inside = self._lines(nodes, names)
+        title = self.names.unique("parts")
+        head, texts = names.loop(title)
+        outer.elements.append((title, f"[{texts} for part in blocks(rows.stop - rows.start, {part.step})]"))
+        return [Line(head, None, f"{part.step} rows"), *_indented([*map(Line, names.sliced), *inside])]
+
+    def _lines(self, nodes: Sequence[Node], names: LoopNames) -> list[Line]:
+        return [Line(text, node) for node in nodes for text in lines(node, names)]
 
     def _pending(self) -> list[Line]:
         pending, self.names.pending[:] = list(self.names.pending), []
@@ -179,6 +191,10 @@ class Text:
             returned = kept
         result = f"return ({returned[0]},)" if len(returned) == 1 else f"return {', '.join(returned) or '()'}"
         return [*self._pending(), *(Line(text) for text in (*made, result))]
+
+
+def _indented(made: Sequence[Line]) -> list[Line]:
+    return [Line(INDENT + line.text, line.node, line.note) for line in made]
 
 
 def _unpacked(values: Sequence[Any], names: Names) -> str:
