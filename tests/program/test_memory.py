@@ -237,7 +237,7 @@ def test_every_value_has_a_home_within_the_arena(code: Code, tiled: bool) -> Non
         for out in node.outputs:
             home = made.homes[out]
             if home.kind == ARENA:
-                size = 0 if home.block else out.nbytes
+                size = out.nbytes if home.rows is None else 0
                 assert home.index % ALIGNMENT == 0
                 assert home.index + size <= made.arena_bytes
     assert {id(tile) for tile in made.tiles} == {id(tile) for tile in sorted(made.tiles, key=lambda tile: tile.start)}

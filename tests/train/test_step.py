@@ -18,7 +18,7 @@ from byhand import nn, optim
 from byhand.core.errors import UsageError
 from byhand.data import DataLoader, TensorDataset
 from byhand.program import entry
-from byhand.train import Callback, DivergenceError, Run, Training, checkpoint, fit, step
+from byhand.train import Callback, DivergenceError, GradientClipping, Run, Training, checkpoint, fit, step
 from program.captured import Interpreted
 from train.networks import TRAIN, X, Y, bits, network, timeless
 
@@ -109,6 +109,19 @@ def test_a_callback_between_backward_and_update_keeps_training_eager() -> None:
     found, expected = run(network(), True, callbacks=[spy]), run(network(), False)
     assert found[:2] == expected[:2] and len(spy.norms) == 12
     assert found[2].running[0] == "eager: Spy looks between backward and update"
+
+
+class OwnClipping(GradientClipping):
+    def on_backward_end(self, training: Training) -> None:
+        training.model[0].weight.grad.zero_()
+
+
+def test_a_subclass_that_clips_in_its_own_way_does() -> None:
+    model = network()
+    before = bits(model)["0.weight"]
+    look = run(model, True, callbacks=[OwnClipping(1.0)])[2]
+    assert look.running[0] == "eager: OwnClipping looks between backward and update"
+    assert bits(model)["0.weight"] == before
 
 
 class Noise(Callback):

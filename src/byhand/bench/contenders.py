@@ -66,9 +66,8 @@ def contenders(network: Network, quick: bool = False) -> dict[str, Contender]:
     if quick:
         return found
     for threads in (1, 2):
-        for family, whole in (("torch.compile", True), ("torch.compile parted", False)):
-            make = partial(compiled_by_pytorch, network, whole)
-            found[f"{family} {threads}"] = Contender(make, "torch", True, 5, threads)
+        make = partial(compiled_by_pytorch, network)
+        found[f"torch.compile {threads}"] = Contender(make, "torch", kept=True, calls=5, threads=threads)
     return found | {"JAX": Contender(partial(jitted_by_jax, network), "jax", calls=3)}
 
 

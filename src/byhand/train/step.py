@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from byhand.core.errors import CaptureError, UsageError
+from byhand.data.whole import written_together
 from byhand.nn.hooks import EVERYWHERE
 from byhand.program.step import DIALECTS, Compiled, default_dialect
 from byhand.program.tree import flatten
@@ -22,6 +23,7 @@ from byhand.program.tree import flatten
 if TYPE_CHECKING:
     from byhand.nn.module import Module
     from byhand.optim.optimizer import Optimizer
+    from byhand.train.callbacks import Callback
     from byhand.train.training import Training
 
 MOST_SHAPES = 8  # of batches that get a program: sentences of any length must not be compiled one by one
@@ -77,7 +79,7 @@ class Step:
         self.shapes: list[Any] = []
         self._compiled: Compiled | None = None
         self._latest: Any = None
-        watching = [c for c in training.callbacks if c.overrides("on_backward_end") and not c.overrides("in_step")]
+        watching = [c for c in training.callbacks if c.overrides("on_backward_end") and not _fits_in_step(c)]
         if watching and self.dialect != "eager":
             self._give_up(f"{type(watching[0]).__name__} looks between backward and update")
 
@@ -179,6 +181,11 @@ class Step:
                 "in planned, and will end some last bits away",
                 stacklevel=2,
             )
+
+
+def _fits_in_step(callback: Callback) -> bool:
+    """Whether its `in_step` speaks for its `on_backward_end`: a subclass may have replaced the latter alone."""
+    return callback.overrides("in_step") and written_together(type(callback), "in_step", "on_backward_end")
 
 
 def _shapes(tree: Any) -> Shapes | None:

@@ -56,7 +56,7 @@ class Training:
 
     epoch      how many epochs are complete: in hooks of a batch the running epoch is `epoch + 1`
     batch      how many batches of the running epoch are complete; `step` counts them over all epochs
-    x, y       the running batch; `output` (of a compiled step without its graph), `batch_loss` what the model made of it
+    x, y       the running batch; `output`, `batch_loss` what the model made of it (if compiled, without its graph)
     record     what the epoch's end will write into the history
     stopped    why the run ended before its last epoch, None if it did not
     compile    whether the step is compiled, or the dialect it is compiled to; `running` says what came of it

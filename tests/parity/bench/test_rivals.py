@@ -29,11 +29,10 @@ def nothing_compiled_before():
 
 
 @pytest.mark.filterwarnings("ignore")  # PyTorch's compiler warns of PyTorch's own code
-@pytest.mark.parametrize("whole", [True, False], ids=["whole", "parts"])
 @pytest.mark.parametrize("network", CASES, ids=NAMES)
-def test_captured_by_pytorch(network, whole):
+def test_captured_by_pytorch(network):
     """Without the generation of C++, which takes seconds for each network."""
-    step = compiled_by_pytorch(network, whole, backend="aot_eager")
+    step = compiled_by_pytorch(network, backend="aot_eager")
     np.testing.assert_allclose(losses(step), losses(library_step("byhand", network)), rtol=1e-5)
 
 

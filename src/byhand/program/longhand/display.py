@@ -6,6 +6,7 @@ Called by `Compiled` (`step.source`, `step.show()`, `_repr_html_`) and by `byhan
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 from byhand.program.ir import Program, identifier
@@ -13,8 +14,8 @@ from byhand.program.longhand.function import module
 from byhand.program.longhand.longhand import listed
 from byhand.program.longhand.rules import explained
 
-FORMAT = '<pre style="line-height: 1.4; font-size: 0.9em; overflow-x: auto">{code}</pre>'
-THEMES = {"terminal": "ansi_dark", "notebook": "friendly"}
+FORMAT = '<pre style="line-height: 1.4; overflow-x: auto">{code}</pre>'
+NOISE = re.compile(r"(text-decoration|background)-color: #[0-9a-f]{6};? ?")
 
 
 def source(program: Program, explain: bool = False) -> str:
@@ -27,23 +28,22 @@ def show(code: str, console: Any = None) -> None:
     from rich.console import Console
 
     console = console or Console()
-    if not console.is_terminal:
-        console.file.write(code)  # a console would fold long lines
-        return
-    console.print(_syntax(code, "terminal"), soft_wrap=True)
+    if console.is_terminal:
+        console.print(_coloured(code, "ansi_dark"), soft_wrap=True)
+    else:
+        console.file.write(code)  # which a console would fold
 
 
 def html(code: str) -> str:
     """Code as an HTML fragment in colour, which needs nothing from elsewhere."""
     from rich.console import Console
 
-    width = max(map(len, code.splitlines()), default=1)
-    console = Console(record=True, file=io.StringIO(), width=width, color_system="truecolor", force_terminal=True)
-    console.print(_syntax(code, "notebook"))
-    return console.export_html(inline_styles=True, code_format=FORMAT)
+    console = Console(record=True, file=io.StringIO(), color_system="truecolor", force_terminal=True)
+    console.print(_coloured(code, "friendly"), soft_wrap=True)
+    return NOISE.sub("", console.export_html(inline_styles=True, code_format=FORMAT))
 
 
-def _syntax(code: str, place: str) -> Any:
+def _coloured(code: str, theme: str) -> Any:
     from rich.syntax import Syntax
 
-    return Syntax(code.rstrip("\n"), "python", theme=THEMES[place], background_color="default")
+    return Syntax("", "python", theme=theme, background_color="default").highlight(code.rstrip("\n"))

@@ -30,7 +30,7 @@ class _Writing:
 
     own     the place of the line that computes a value
     last    the last place at which a name is read
-    views   for each state that is written the names that may be views of it
+    views   for each state that is written the names that may be views of it; `held` are all of them
     after   what comes after the line at a place; −1 is before all
     end     what comes at the end
     saved   the names of copies of results
@@ -43,6 +43,7 @@ class _Writing:
         self.last = {title: i for i, line in enumerate(lines) for title in line.reads}
         self.states = {names[state] for state, _ in program.writes}
         self.views = _views(lines, self.states)
+        self.held = {view for views in self.views.values() for view in views}
         self.after: dict[int, list[Line]] = {}
         self.end: list[Line] = []
         self.saved: dict[Value, str] = {}
@@ -84,13 +85,12 @@ class _Writing:
 
     def _looks_at_states(self, line: Line) -> bool:
         """Whether the value may be a view of a state that is written."""
-        return any(not line.writes.isdisjoint(views) for views in self.views.values())
+        return line.alias and not line.writes.isdisjoint(self.held)
 
     def _save(self, title: str, new: Value, place: int | None) -> None:
         """What is, or may be a view of, a state is saved before states change, and written at the end."""
         source, section = self.trees[new], UPDATE if place is None else self.lines[place].section
-        fixed = {*self.states, *[view for views in self.views.values() for view in views]}.isdisjoint(names_in(source))
-        if not fixed:
+        if not (self.held | self.states).isdisjoint(names_in(source)):
             saved = self.names.unlike(f"new_{title}")
             self.after.setdefault(-1 if place is None else place, []).append(_copy(saved, source, new, section))
             source = name(saved)
@@ -98,7 +98,7 @@ class _Writing:
 
     def _keep_outputs(self) -> None:
         """What is returned must not change on the way: an old state, or a view of one, is saved as it was."""
-        held = {*self.states, *[view for views in self.views.values() for view in views]}
+        held = self.held | self.states
         for x in dict.fromkeys(x for x in self.program.outputs if isinstance(x, Value) and x.dtype is not None):
             tree = self.trees[x]
             if isinstance(tree, ast.Name) and tree.id in held and tree.id not in self.merged:

@@ -48,10 +48,11 @@ class Builder:
         self.nodes = _living(self.program)
         self.listing = Listing()
         self.readings: dict[Node, Reading] = {}
-        taken: set[str] = set(RESERVED)
+        taken, alike = set(RESERVED), dict[Any, Reading]()
         for node in self.nodes:
             if node.op is not DRAW:
-                reading = self.readings[node] = read(node, taken)
+                key = node.op.name, *map(_facts, node.inputs), repr(node.attrs)
+                reading = self.readings[node] = alike.get(key) or alike.setdefault(key, read(node, taken))
                 self.listing.functions |= reading.around.functions
                 self.listing.constants |= reading.around.constants
                 self.listing.modules |= reading.around.modules
@@ -285,6 +286,11 @@ class Builder:
         if beside and node.op.kind == "elementwise" and node.out.dtype == scalar.dtype:
             return float32_tree(scalar) if scalar.dtype == np.float32 else literal(plain_number(scalar))
         return literal(scalar)
+
+
+def _facts(x: Any) -> Any:
+    """All of an operand that its reading depends on."""
+    return (x.shape, x.dtype) if isinstance(x, Value) else (type(x), x is None)
 
 
 def _living(program: Program) -> list[Node]:

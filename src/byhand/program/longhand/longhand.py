@@ -93,7 +93,7 @@ class Longhand:
         step, program = self._function(), self.program
         fixed = {**dict(zip(program.states, states, strict=True)), **{v: v.data for v in program.constants}}
         called = [*program.arguments, *program.numbers]
-        returned = [x for x in program.outputs if isinstance(x, Value)]
+        count = len([x for x in program.outputs if isinstance(x, Value)]) + len(program.number_writes)
         complain = _checks(program)
         ignored: Any = dict.fromkeys(self.listing.ignored, "ignore")
 
@@ -103,7 +103,7 @@ class Longhand:
                 complain(known)
             with np.errstate(**ignored):
                 found = step(*[known[argument.value] for argument in self.listing.arguments])
-            found = iter(found if len(returned) + len(program.number_writes) != 1 else (found,))
+            found = iter((found,) if count == 1 else found or ())
             outputs = [_fresh(next(found), x) if isinstance(x, Value) else x for x in program.outputs]
             return (*outputs, *found)
 

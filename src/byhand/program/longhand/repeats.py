@@ -89,16 +89,20 @@ class _Families:
             of = out.gradient_of
             if of is not None and of in program.states and out in names and names[of] in self.members:
                 self.members[names[of]][names[out]] = "d_w"
+        self._owner_of = {title: owner for owner, own in self.members.items() for title in own}
 
     def owner(self, line: Line) -> str | None:
         """The parameter that a line is about; "" if it is about none, None if about several."""
-        found = [title for title, own in self.members.items() if not (line.reads | line.writes).isdisjoint(own)]
+        writes = line.writes
+        found = {self._owner_of[title] for title in line.reads | writes if title in self._owner_of}
         if len(found) != 1:
             return None if found else ""
-        for title in line.writes - set(self.members[found[0]]):
-            self.members[found[0]][title] = ""
+        (owner,) = found
+        for title in writes - set(self.members[owner]):
+            self.members[owner][title] = ""
+            self._owner_of[title] = owner
             self.temporary.add(title)
-        return found[0]
+        return owner
 
     def generic(self, title: str, lines: Sequence[Line]) -> dict[str, str]:
         """What the names of a family are called in a loop; a temporary as the first family calls it."""

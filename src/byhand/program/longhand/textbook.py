@@ -8,6 +8,7 @@ put in its place is equal up to rounding: the law that longhand equals eager hol
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Sequence
 
 from byhand.program.longhand.expression import Tree, parsed, same, substituted
@@ -46,14 +47,20 @@ def as_in_books(lines: list[Line], written: set[str], names: Names) -> list[Line
 
 def rewritten(tree: Tree, names: Names) -> tuple[list[ast.stmt], Tree] | None:
     """What stands in the place of a formula: assignments, then the formula itself; None if no pattern fits."""
-    for pattern, replacement in PATTERNS:
+    for pattern, replacement in _patterns():
         known: dict[str, Tree] = {}
-        if not _fits(tidied(parsed(pattern)), tree, known):
+        if not _fits(pattern, tree, known):
             continue
-        *parts, last = [ast.parse(line).body[0] for line in replacement]
+        *parts, last = replacement
         own = {title: names.unlike(title) for part in parts for title in Line([part], "", []).writes}
         return [tidied(substituted(part, known, own)) for part in parts], tidied(substituted(last, known, own)).value
     return None
+
+
+@functools.cache
+def _patterns() -> list[tuple[Tree, list[ast.stmt]]]:
+    """The table as trees."""
+    return [(tidied(parsed(p)), [ast.parse(line).body[0] for line in lines]) for p, lines in PATTERNS]
 
 
 def _fits(pattern: ast.AST, tree: ast.AST, known: dict[str, Tree]) -> bool:

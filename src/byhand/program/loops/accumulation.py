@@ -48,7 +48,7 @@ class _Matcher:
         node = self._only_here(last.inputs[0]) if last is not None and last.op is COPY else last
         if last is None or node is None or node.op not in (ADD, SUBTRACT) or state.origin != STATE:
             return None
-        first, second = self._term(node.inputs[0], 1), self._term(node.inputs[1], 1 if node.op is ADD else -1)
+        first, second = self._term(node.inputs[0], 1), self._term(node.inputs[1], 1 if node.op == ADD else -1)
         for old, step in ((first, second), (second, first)):
             product, flipped = self._product(step[0])
             if old[0] is state and product is not None:
@@ -65,7 +65,7 @@ class _Matcher:
     def _term(self, x: Any, sign: int) -> Term:
         """What a value is a multiple of."""
         factors: tuple[Any, ...] = ()
-        while (node := self._only_here(x)) is not None and node.op is MULTIPLY:
+        while (node := self._only_here(x)) is not None and node.op == MULTIPLY:
             arrays = [y for y in node.inputs if isinstance(y, Value) and y.dtype is not None]
             scalars = [y for y in node.inputs if type(y) in (int, float) or (isinstance(y, Value) and y.dtype is None)]
             if len(arrays) != 1 or len(scalars) != 1:
