@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
+import byhand
+from byhand.bench import networks
 from byhand.core.generator import default_generator
 from byhand.core.op import OPS
-from byhand.program import interpreter
+from byhand.program import interpreter, tiling
 from byhand.program.ir import (
     ARGUMENT,
     CHECK,
@@ -49,6 +52,17 @@ NAMED = {
     op.name: op
     for op in (ADD_AT, ASSIGN, BROADCAST, CAST, COPY, INDEX, MATMUL, RESHAPE, SLICE, TRANSPOSE, WHERE)
 }  # fmt: skip
+
+TINY = {"SMALLEST": 32, "LEAST": 32, "PART": 16, "WORTH_IT": 64, "LARGEST": 64, "MULTIPLE": 2}
+
+
+@contextlib.contextmanager
+def tiny_tiles() -> Iterator[None]:
+    """Within, even the small arrays of a test are worth a tile."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in TINY.items():
+            patch.setattr(tiling, name, value)
+        yield
 
 
 class Lowered:
@@ -99,7 +113,7 @@ class Lowered:
         """A node by the name of its primitive or ufunc: "add", "add.reduce", "transpose", …"""
         if name == "cast":
             x = self.examples[inputs[0]]
-            out = Value(x.shape, np.dtype(attrs["dtype"]), order_of(x.astype(attrs["dtype"])))
+            out = Value(x.shape, np.dtype(attrs["dtype"]), order_of(np.empty_like(x, attrs["dtype"])))
             return self.node(CAST, inputs, {}, [out])
         if name == "copy":
             x = np.asarray(self.examples[inputs[0]] if isinstance(inputs[0], Value) else inputs[0])
@@ -144,7 +158,7 @@ class Ran:
         self.expected = [draft.examples[x].copy(order="K") for x in program.states]
         self.arguments = [draft.examples[x] for x in program.arguments]
         self.numbers = [draft.examples[x] for x in program.numbers]
-        with pytest.MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
             arenas: list[Any] = []
             patch.setattr(runtime, "arena", _recorded(runtime.arena, arenas))
             self.run = self.planned.bind(self.states)
@@ -202,3 +216,44 @@ def assert_same(found: Sequence[Any], expected: Sequence[Any], tolerance: float 
             np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
         else:
             np.testing.assert_array_equal(a, b)
+
+
+# Examples.
+
+RANDOM = np.random.default_rng(0)
+
+
+def values(*shape: int, dtype: Any = np.float32) -> Any:
+    """Random values from -1 to 1."""
+    return RANDOM.uniform(-1, 1, shape).astype(dtype)
+
+
+def sgd(rows: int = 50, inputs: int = 240, outputs: int = 64, dtype: Any = np.float32) -> Lowered:
+    """A layer of weights (outputs, inputs), in memory (inputs, outputs), with a gradient and its update."""
+    p = Lowered()
+    x, d = p.argument(values(rows, inputs, dtype=dtype)), p.argument(values(rows, outputs, dtype=dtype), "d")
+    w = p.state(values(inputs, outputs, dtype=dtype).T)
+    lr = p.number(0.1)
+    scores = p("matmul", x, p("transpose", w, axes=(1, 0)))
+    loss = p("add.reduce", p("multiply", scores, d), axis=(0, 1))
+    g = p("transpose", p("matmul", p("transpose", x, axes=(1, 0)), d), axes=(1, 0))
+    new = p("subtract", p("multiply", w, 0.99), p("multiply", g, lr))
+    p.done(loss, writes=[(w, new)])
+    return p
+
+
+def compiled_step(network: networks.Network) -> tuple[Any, Any]:
+    """The training step of a network of the benchmark, planned: a function without arguments, and what it calls."""
+    model, loss_function, optimizer = networks.build(byhand, network)
+    networks._load(byhand, model, networks.initial_weights(network))
+    x, labels = map(byhand.from_numpy, networks.made_up_batch(network))
+
+    def step(x: Any, labels: Any) -> Any:
+        optimizer.zero_grad()
+        loss = loss_function(model(x), labels)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    compiled = byhand.compile(step, dialect="planned")
+    return (lambda: compiled(x, labels)), compiled

@@ -1,4 +1,4 @@
-"""Longhand: what the text says, where states are written, what it leaves to others. That it is eager: `test_dialects`."""
+"""Longhand: what the text says, where states are written, what is refused. That it is eager: `laws/test_dialects`."""
 
 from __future__ import annotations
 
@@ -230,7 +230,9 @@ def test_names_of_arguments_win() -> None:
 
 
 def test_a_function_stands_above_with_all_it_calls() -> None:
-    code = step_of(nn.Sequential(nn.Linear(6, 3), nn.GELU()), F.mse_loss, (byhand.randn(4, 6), byhand.randn(4, 3))).source
+    code = step_of(
+        nn.Sequential(nn.Linear(6, 3), nn.GELU()), F.mse_loss, (byhand.randn(4, 6), byhand.randn(4, 3))
+    ).source
     names = [part.name for part in ast.parse(code).body if isinstance(part, ast.FunctionDef)]
     assert names == ["_tail", "erf", "step"]
     assert "COEFFICIENTS = (" in code and ": Array" not in code
@@ -238,7 +240,9 @@ def test_a_function_stands_above_with_all_it_calls() -> None:
 
 @pytest.mark.parametrize("gone", ["COEFFICIENTS", "_tail"])
 def test_what_stands_above_is_needed(gone: str) -> None:
-    code = step_of(nn.Sequential(nn.Linear(6, 3), nn.GELU()), F.mse_loss, (byhand.randn(4, 6), byhand.randn(4, 3))).source
+    code = step_of(
+        nn.Sequential(nn.Linear(6, 3), nn.GELU()), F.mse_loss, (byhand.randn(4, 6), byhand.randn(4, 3))
+    ).source
     broken = code.replace(f"def {gone}", f"def {gone}_gone").replace(f"{gone} = ", f"{gone}_gone = ")
     names: dict[str, Any] = {}
     exec(broken, names)

@@ -178,6 +178,40 @@ def test_parts_are_written_in_place_where_nobody_else_needs_the_whole() -> None:
     assert ran.loops.nbytes <= 4 * (30 * 40 * 2 + 30 * 10 * 2) + 512  # one array, not four
 
 
+def planted(p: Lowered, part: Value, shape: Any, index: Any) -> Value:
+    return p("assign", p.constant(np.zeros(shape, np.float32)), part, index=index)
+
+
+def test_a_sum_of_parts_is_put_together() -> None:
+    p = Lowered()
+    gates = [p("tanh", p.argument(normal(30, 10 + k), f"x{k}")) for k in range(3)]
+    total, start = None, 0
+    for gate in gates:
+        part = planted(p, gate, (30, 33), (slice(None), slice(start, start + gate.shape[1])))
+        total, start = part if total is None else p("add", total, part), start + gate.shape[1]
+    ran = Ran(p, p.done(p("multiply", total, 2.0))).agrees()
+    assert not ran.calls
+    body = ran.loops.source.split("def kernel_1")[1]
+    assert body.count("assign(") == body.count("target") + 3 and "add(" not in body  # no sums, …
+    assert "f4(0)" not in text(ran)  # … and nothing is filled before
+
+
+@pytest.mark.parametrize("second", [(slice(5, 20),), (slice(0, 20), slice(0, 2)), (3,), (slice(19, None, -1),)])
+def test_parts_that_overlap_are_added(second: Any) -> None:
+    p = Lowered()
+    shape = np.empty((20, 8))[second].shape
+    a = planted(p, p("tanh", p.argument(normal(10, 8))), (20, 8), (slice(0, 10),))
+    b = planted(p, p("tanh", p.argument(normal(*shape) + 1, "y")), (20, 8), second)
+    Ran(p, p.done(p("add", a, b), p("add", b, a))).agrees()
+
+
+def test_a_part_that_is_needed_by_itself() -> None:
+    p = Lowered()
+    a = planted(p, p.argument(normal(10, 8)), (20, 8), (slice(0, 10),))
+    b = planted(p, p.argument(normal(10, 8) + 1, "y"), (20, 8), (slice(10, 20),))
+    Ran(p, p.done(p("add", a, b), a, p("multiply", b, 2.0))).agrees()
+
+
 def test_what_loops_do_not_know_is_left_to_numpy() -> None:
     p = Lowered()
     x = p.argument(normal(20, 30))

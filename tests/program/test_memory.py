@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -7,14 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from byhand.program import tiling
 from byhand.program.ir import Node, Value
 from byhand.program.layout import Layouts, layouts
 from byhand.program.memory import ALIAS, ARENA, FRESH, Buffer, Plan, plan
 from byhand.program.packing import ALIGNMENT, pack
 from byhand.program.planned.calls import scratch
 from byhand.program.schedule import schedule
-from program.lowered import Lowered
+from program.lowered import Lowered, tiny_tiles
 from program.random_lowered import Code, Writer, codes
 
 RANDOM = np.random.default_rng(0)
@@ -226,10 +226,7 @@ def test_scratch_is_packed_like_any_other_value() -> None:
 @given(codes(30), st.booleans())
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_value_has_a_home_within_the_arena(code: Code, tiled: bool) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        if tiled:
-            for name, value in {"SMALLEST": 32, "LEAST": 32, "WORTH_IT": 64, "LARGEST": 64, "PART": 16, "MULTIPLE": 2}.items():
-                patch.setattr(tiling, name, value)
+    with tiny_tiles() if tiled else contextlib.nullcontext():
         writer = Writer()
         program = schedule(writer.run(code))
         made = plan(program, scratch)

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import ast
-import sys
-import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -10,35 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import byhand
-from byhand.bench import memory as weighing
 from byhand.bench import networks
 from byhand.ops.index import SLOT
-from byhand.program import tiling
 from byhand.program.planned import Planned, runtime
-from program.lowered import Lowered, Ran, assert_same
+from program.lowered import Lowered, Ran, assert_same, compiled_step, sgd, tiny_tiles, values
 from program.random_lowered import Code, Writer, codes
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
-RANDOM = np.random.default_rng(0)
-
-
-def values(*shape: int, dtype: Any = np.float32) -> Any:
-    return RANDOM.uniform(-1, 1, shape).astype(dtype)
-
-
-def sgd(rows: int = 50, inputs: int = 240, outputs: int = 64, dtype: Any = np.float32) -> Lowered:
-    """A layer of weights (outputs, inputs), in memory (inputs, outputs), with a gradient and its update."""
-    p = Lowered()
-    x, d = p.argument(values(rows, inputs, dtype=dtype)), p.argument(values(rows, outputs, dtype=dtype), "d")
-    w = p.state(values(inputs, outputs, dtype=dtype).T)
-    lr = p.number(0.1)
-    scores = p("matmul", x, p("transpose", w, axes=(1, 0)))
-    loss = p("add.reduce", p("multiply", scores, d), axis=(0, 1))
-    g = p("transpose", p("matmul", p("transpose", x, axes=(1, 0)), d), axes=(1, 0))
-    new = p("subtract", p("multiply", w, 0.99), p("multiply", g, lr))
-    p.done(loss, writes=[(w, new)])
-    return p
-
 
 # The law.
 
@@ -53,9 +29,7 @@ def test_planned_is_the_interpreter_bit_for_bit(code: Code) -> None:
 @given(codes(40))
 @settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
 def test_with_as_many_tiles_as_can_be(code: Code) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"SMALLEST": 32, "LEAST": 32, "WORTH_IT": 64, "LARGEST": 64, "PART": 16, "MULTIPLE": 2}.items():
-            patch.setattr(tiling, name, value)
+    with tiny_tiles():
         writer = Writer()
         Ran(writer.p, writer.run(code)).agree(tolerance=1e-9)
 
@@ -66,125 +40,6 @@ def test_networks_train_as_eagerly(network: networks.Network) -> None:
     eager = networks.library_step("byhand", network)
     for _ in range(4):
         np.testing.assert_allclose(compiled().item(), eager().item(), rtol=2e-6)
-
-
-# Memory.
-
-
-def compiled_step(network: networks.Network) -> tuple[Any, Any]:
-    """The compiled step of a network of the benchmark, and the same without arguments."""
-    model, loss_function, optimizer = networks.build(byhand, network)
-    networks._load(byhand, model, networks.initial_weights(network))
-    x, labels = map(byhand.from_numpy, networks.made_up_batch(network))
-
-    def step(x: Any, labels: Any) -> Any:
-        optimizer.zero_grad()
-        loss = loss_function(model(x), labels)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    compiled = byhand.compile(step, dialect="planned")
-    return (lambda: compiled(x, labels)), compiled
-
-
-class Between(weighing.ArrayWatch):
-    """Watches what arrays there are between two instructions, beside what comes and goes inside of one."""
-
-    most = 0
-
-    def look(self) -> None:
-        super().look()
-        self.most = max(self.most, self.live)
-
-
-@pytest.mark.parametrize("network", networks.NETWORKS, ids=lambda network: network.name)
-def test_nothing_is_allocated_in_the_steady_state(network: networks.Network) -> None:
-    step, compiled = compiled_step(network)
-    step(), step()
-    entry = compiled.latest
-    x, labels = networks.made_up_batch(network)
-    numbers = [s.number.current for s in entry.sources if s.number.value in entry.program.numbers]
-    trace = sys.gettrace()
-    tracemalloc.start()
-    try:
-        run = entry.executable.bind([v.data.copy("K") for v in entry.program.states])
-        for _ in range(3):  # Python 3.13 sends the events of instructions from the second run under a trace function on
-            watch = Between()
-            before = watch.live
-            sys.settrace(watch)
-            run(x, labels, *numbers)
-            sys.settrace(trace)
-    finally:
-        sys.settrace(trace)
-        tracemalloc.stop()
-    assert watch.most - before <= 64  # the loss
-    assert watch.peak - before < 40_000  # inside of a call NumPy's iterators have buffers
-
-
-@pytest.mark.parametrize("network", networks.NETWORKS, ids=lambda network: network.name)
-def test_memory_against_eager(network: networks.Network) -> None:
-    step, compiled = compiled_step(network)
-    step(), step()
-    executable = compiled.latest.executable
-    states = sum(v.nbytes for v in executable.program.states)
-    eager = weighing.weigh("byhand", network.name)
-    assert states + executable.nbytes <= 0.7 * eager
-
-
-def test_the_gradient_of_a_weight_is_never_there_as_a_whole() -> None:
-    p = sgd()
-    ran = Ran(p, p.program)
-    (tile,) = ran.planned.plan.tiles
-    assert "for rows" in ran.planned.source
-    assert len(tile.blocks) == 3
-    assert ran.planned.nbytes < 240 * 64 * 4 * 0.6  # and the scores
-    ran.agree(tolerance=1e-5)
-
-
-def test_a_tile_of_rows_that_are_columns_of_the_result() -> None:
-    """The product lies in Fortran's order, so it is the right operand that is split."""
-    p = Lowered()
-    x, d = p.argument(values(64, 50, dtype=np.float64)), p.argument(values(50, 300, dtype=np.float64), "d")
-    w = p.state(np.asfortranarray(values(64, 300, dtype=np.float64)))
-    g = p("matmul", x, d)
-    g.order, p.examples[g] = (1, 0), np.asfortranarray(p.examples[g])
-    p.done(writes=[(w, p("subtract", w, p("multiply", g, 0.5)))])
-    ran = Ran(p, p.program)
-    (tile,) = ran.planned.plan.tiles
-    assert tile.axes[d] == 1
-    assert tile.axes[x] is None
-    ran.agree(tolerance=1e-12)
-
-
-def test_rows_that_do_not_divide() -> None:
-    p = sgd(inputs=201, dtype=np.float64)
-    ran = Ran(p, p.program)
-    assert ran.planned.plan.tiles[0].blocks[-1] == slice(144, 201)
-    ran.agree(tolerance=1e-12)
-
-
-def test_a_gradient_that_is_returned_stays_whole() -> None:
-    p = sgd()
-    g = next(node.out for node in p.program.nodes if node.op.name == "matmul" and node.out.shape == (240, 64))
-    p.program.outputs.append(g)
-    ran = Ran(p, p.program)
-    assert not ran.planned.plan.tiles
-    ran.agree()
-
-
-def test_large_elementwise_work_runs_in_blocks_that_fit_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiling, "WORTH_IT", 1 << 12)
-    monkeypatch.setattr(tiling, "LARGEST", 1 << 12)
-    p = Lowered()
-    x, m = p.argument(values(512, 8)), p.state(values(512, 8), "m")
-    row = p.state(values(8), "row")
-    new = p("add", p("multiply", m, 0.9), p("multiply", p("tanh", x), row))
-    p.done(p("maximum", new, 0.0), p("add.reduce", new, axis=(0,)), writes=[(m, new)])
-    ran = Ran(p, p.program)
-    (tile,) = ran.planned.plan.tiles
-    assert tile.axes[row] is None
-    ran.agree()
 
 
 # What values mean.
@@ -202,6 +57,29 @@ def test_signs_of_zero_and_nan_pass_through_where() -> None:
         p.done(*outs, p("where", c, *half), p("where", p("not_equal", a, 0.0), half[0], half[0]))
         for mine, theirs in zip(*Ran(p, p.program).step(), strict=True):
             assert mine.tobytes() == theirs.tobytes()
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+@pytest.mark.parametrize("bound", [0.0, -0.0, 0, 0.5, -1.5, np.float32(0.25)])
+def test_bounds_of_many_values_keep_zeros_and_nan(name: str, bound: Any) -> None:
+    x = np.resize(np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1.0, -3.0, 0.5], np.float32), 4099)
+    p = Lowered()
+    a = p.argument(x)
+    p.done(p(name, a, bound), p(name, bound, a), p(name, a, float("nan")))
+    ran = Ran(p, p.program)
+    assert ran.planned.source.count("clip(") == (0 if str(bound) == "-0.0" else 2)
+    for mine, theirs in zip(*ran.step(), strict=True):
+        assert mine.tobytes() == theirs.tobytes()
+
+
+def test_masks_are_numbers_where_they_meet_numbers() -> None:
+    p = Lowered()
+    x, y = p.argument(values(30, 4)), p.argument(values(4), "y")
+    mask, row = p("greater", x, 0.0), p("greater", y, 0.0)
+    p.done(p("multiply", x, mask), p("subtract", mask, x), p("multiply", x, row), p("add", mask, p("greater", x, 0.5)))
+    ran = Ran(p, p.program)
+    assert ran.planned.source.count("copyto(scratch") == 2
+    ran.agree()
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -340,7 +218,7 @@ def test_no_warning_where_eager_would_give_none() -> None:
     x = p.argument(np.array([-1000.0, 0.0], np.float32))
     p.done(p("true_divide", 1.0, p("add", p("exp", p("negative", x)), 1.0)), p("log", p("maximum", x, 0.0)))
     before = np.geterr()
-    Ran(p, p.program).run(p.examples[x])  # warnings are errors here
+    Planned(p.program).bind([])(p.examples[x])  # warnings are errors here
     assert np.geterr() == before
 
 
@@ -395,7 +273,7 @@ def bind(memory, states, constants):
 
 def test_names_of_the_user_do_not_hide_numpys() -> None:
     p = Lowered()
-    x, w = p.argument(values(3), "add"), p.state(values(3), "memory.multiply")
+    x, w = p.argument(values(3), "add"), p.state(values(3), "place")
     p.done(p("add", x, p("multiply", w, 2.0)), writes=[(w, p("multiply", x, 0.5))])
     Ran(p, p.program).agree()
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from byhand.train.recipe import Recipe
 
 _NOT_RECIPE = {"dataset", "target", "explain", "dialect", "out", "debug"}
+_LOSSES = {"cross_entropy": "its cross-entropy", "hinge": "the hinge loss", "mse": "the mean squared error"}
 _DIALECTS = ("longhand", "planned", "loops")
 
 # for each dataset its loader, with arguments; the shape of a sample; the number of classes
@@ -184,7 +185,7 @@ class _Job:
         numbers = kept(group) | kept(optimizer.initial_state(group["params"][0], group))
         size = recipe.batch_size
         plan = Plan(
-            prose=self.prose(model, self.given),
+            prose=self.prose(model, explain),
             load=self.loader,
             initial=initial,
             numbers=numbers,
@@ -196,24 +197,23 @@ class _Job:
         steps, predictions = self.programs(plan.sizes, model, optimizer)
         return script(steps, predictions, plan, explained if explain else None)
 
-    def prose(self, model: Any, options: Mapping[str, Any]) -> list[str]:
+    def prose(self, model: Any, explain: bool) -> list[str]:
         """What the file says of itself."""
         from byhand.train.architecture import is_file_spec
 
         recipe = self.recipe
         sizes = [layer.in_features for layer in model.modules() if hasattr(layer, "in_features")]
-        what = (
-            f"The network of {recipe.model}"
-            if is_file_spec(recipe.model)
-            else "-".join(map(str, [*sizes, self.outputs]))
-        )
-        if recipe.model.startswith("mlp"):
+        what = f"A {'-'.join(map(str, [*sizes, self.outputs]))} network"
+        if is_file_spec(recipe.model):
+            what = f"The network of {recipe.model}"
+        elif recipe.model.startswith("mlp"):
             what += f" with {recipe.activation}"
-        loss = recipe.loss or ("cross_entropy" if self.classification else "mse")
-        words = [f"--{key.replace('_', '-')} {value}" for key, value in options.items() if key != "model"]
+        loss = _LOSSES[recipe.loss or ("cross_entropy" if self.classification else "mse")]
+        words = [f"--{key.replace('_', '-')} {value}" for key, value in self.given.items() if key != "model"]
+        words += ["--explain"] if explain else []
         written = " ".join(["byhand write", recipe.model, self.dataset, *words])
         return [
-            f"{what}, trained on {self.dataset} by {recipe.optimizer} with the loss {loss.replace('_', '-')}.",
+            f"{what}, trained on {self.dataset} by {recipe.optimizer} on {loss}.",
             f"Written out by: {written}\nIt needs NumPy and nothing else.",
         ]
 
@@ -267,8 +267,9 @@ def _table(file: str, split: Splits, target: Any) -> tuple[str, tuple[Any, ...]]
     if delimiter is None:
         raise UsageError(f"{file}: its columns are not parted by one of , ; and tab, which is all that is written out")
     cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
-    header = title in cells
     place = target if isinstance(target, int) else cells.index(target)
+    others = [cell for i, cell in enumerate(cells) if i != place % len(cells)]
+    header = cells[place] == title and others == list(columns)
     words = split.class_names and not all(name.isdigit() for name in split.class_names)
     kind = "words" if words else "labels" if split.classes else "numbers"
     return "load_csv", (file, delimiter, header, place, kind)

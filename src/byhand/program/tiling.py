@@ -2,7 +2,7 @@
 
 The gradient of a weight is the largest array of a small network, and all that happens to it is its update. So the
 product and the update run in turn on some rows, then on the next ones, and the gradient as a whole is never there:
-784-30-10 runs in 39 kB beside its parameters, where the gradient alone has 94. A product in blocks adds the same
+784-30-10 runs in 38 kB beside its parameters, where the gradient alone has 94. A product in blocks adds the same
 numbers for each value, but BLAS may add them in another order, so the last bits can differ.
 
 `memory.plan` asks where a scheduled program has such runs; `planned` writes them as loops.
@@ -18,11 +18,11 @@ from byhand.program.layout import Layouts
 from byhand.program.primitives import MAP, PRODUCT, TRANSPOSE
 
 SMALLEST = 16 << 10  # bytes of a block of an update: below it the calls cost more than what they do
-PART = 32 << 10  # bytes of the blocks in which that is done which needs more memory than the gradient's own
+PART = 32 << 10  # bytes of the smaller blocks for what needs memory beside the gradient's
 LEAST = 4 << 10  # bytes of a product that may be halved where memory is scarcest
 LARGEST = 512 << 10  # bytes: arrays of 16 MB are updated 1.6 times as fast in such blocks, which stay in the cache
 SHARE = 3  # blocks of a product: 784×128·128×256 takes 265 µs whole, 290 in 3, 330 in 6 (two threads)
-WORTH_IT = 2 << 20  # bytes from which elementwise work alone is done in blocks: below, all is in the cache anyway
+WORTH_IT = 2 << 20  # bytes from which elementwise work alone is done in blocks: what is smaller fits the cache anyway
 MULTIPLE = 8  # rows: what the inner loops of BLAS take at once
 
 
@@ -227,7 +227,8 @@ def _slots(nodes: list[Node], inner: set[Value], uses: dict[Value, list[int]], s
                 of[node.out] = of[node.inputs[0]]
                 of[node.out].last = max(of[node.out].last, last)
             continue
-        if any(x.origin == STATE and x.shape == node.out.shape and uses[x][-1] == place for x in node.values):
+        old = [x for x in node.values if x.origin == STATE and x.shape == node.out.shape and uses[x][-1] == place]
+        if old and node.op.kind == MAP:
             continue
         slot = next((of[x] for x in node.values if x in of and of[x].last == place), None)
         if slot is None:

@@ -265,7 +265,7 @@ class Builder:
         return found
 
     def _quotient(self, node: Node) -> Tree | None:
-        """x · 0.02 as x / 50: the mean over a batch, backwards."""
+        """x · 0.02 as x / 50, and in the mean of squares 2 · x / 100: the mean over a batch, backwards."""
         if node.op.name != "mul":
             return None
         for x, factor in (node.inputs, node.inputs[::-1]):
@@ -274,10 +274,13 @@ class Builder:
                 scalar = node.out.dtype.type(factor)
             if scalar is None or not isinstance(x, Value) or x.dtype != scalar.dtype or scalar.dtype.kind != "f":
                 continue
-            count = round(float(1 / scalar)) if scalar > 1e-9 else 0
+            squared = node.section == BACKWARD and node.rule is not None and node.rule[0] in ("square", "pow")
+            above = 2 if squared else 1  # a mean of squares: 2 · x / n
+            count = round(float(above / scalar)) if scalar > 1e-9 else 0
             long = type(factor) is not float or node.section == BACKWARD or len(repr(factor)) > 7
-            if long and count > 1 and scalar == scalar.dtype.type(1 / count):
-                return ast.BinOp(self.trees[x], ast.Div(), literal(count))
+            if long and count > above and scalar == scalar.dtype.type(above / count):
+                product = self.trees[x] if above == 1 else ast.BinOp(literal(2), ast.Mult(), self.trees[x])
+                return ast.BinOp(product, ast.Div(), literal(count))
         return None
 
     def _scalar(self, node: Node, scalar: Any) -> Tree:

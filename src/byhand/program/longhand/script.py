@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from byhand.program.ir import Program
+from byhand.program.ir import Program, Value
 from byhand.program.longhand import loading, page
 from byhand.program.longhand.expression import literal, text
 from byhand.program.longhand.function import Draft, Explain, drafted, function, generalised
@@ -60,8 +60,9 @@ class _File:
     def __init__(
         self, steps: Sequence[Program], predictions: Sequence[Program], plan: Plan, explain: Explain | None
     ) -> None:
+        steps = [_without_idle(program) for program in steps]
         self.plan, self.program = plan, steps[0]
-        trains = [listed(_without_idle(program)) for program in steps]
+        trains = [listed(program) for program in steps]
         self.train = trains[0]
         self.states = [a for a in self.train.arguments if a.group in STATES]
         titles = {a.value.name: a.name for a in self.states}
@@ -74,10 +75,10 @@ class _File:
         self.scores.prose = [_sentence(self.scores)]
 
     def _drafted(self, listings: Sequence[Listing], explain: Explain | None) -> tuple[Draft, bool]:
-        """The draft for all sizes if there is one, else for the first; and whether it serves all but 1."""
+        """The draft for all sizes if there is one, else for the first; and whether it serves all."""
         one, other = (drafted(listing, explain) for listing in listings)
         merged = generalised(one, other, self.plan.sizes)
-        return (merged, "n - 1" not in str(merged.sections)) if merged is not None else (one, False)
+        return (one, False) if merged is None else (merged, True)
 
     def text(self) -> str:
         """All parts, each two lines from the next."""
@@ -115,13 +116,15 @@ class _File:
         call = f"{load}({', '.join(text(literal(x)) for x in arguments)})"
         epochs, (size, _) = self.plan.epochs, self.plan.sizes
         lines = [f"x, y, x_test, y_test = {call}", f"epochs, batch_size = {epochs}, {size}", *self._beginning(), ""]
-        stop = "len(x)" if self.whole else "len(x) - batch_size + 1"
+        stop, said = ("len(x)", "") if self.whole else ("len(x) - batch_size + 1", "  # whole batches only")
+        if self.whole and "n - 1" in str(self.step.sections):
+            stop, said = "len(x) - 1", "  # not a batch of one: it has no variance"
         every = max(1, epochs // 20)
         lines += [
             "for epoch in range(1, epochs + 1):",
             "    order = rng.permutation(len(x))",
             "    losses = []",
-            f"    for start in range(0, {stop}, batch_size):" + ("" if self.whole else "  # whole batches only"),
+            f"    for start in range(0, {stop}, batch_size):{said}",
             "        rows = order[start : start + batch_size]",
             *[f"        {line}" for line in self._call()],
             "        losses.append(loss)",
@@ -205,14 +208,15 @@ def _drawing(main: str) -> list[str]:
 
 
 def _without_idle(program: Program) -> Program:
-    """The program without states that nothing but their own next value depends on: counters of batches."""
+    """The program without counters that nothing but their own next value depends on, as of steps in RMSprop."""
     producers, uses = program.producers(), program.uses()
-    idle = {
-        state for state, new in program.writes
-        if state.shape == () and state.dtype is not None and state.dtype.kind == "i"
-        and new in producers and [*producers[new].values] == [state] and len(uses.get(state, ())) == 1
-        and not uses.get(new)
-    }  # fmt: skip
+
+    def counts(old: Value, new: Value) -> bool:
+        whole = old.dtype is None or old.dtype.kind == "i"
+        alone = new in producers and [*producers[new].values] == [old] and len(uses[old]) == 1 and new not in uses
+        return whole and old.shape == () and alone
+
     kept = program.replaced(program.nodes)
-    kept.writes = [(state, new) for state, new in kept.writes if state not in idle]
+    kept.writes = [write for write in kept.writes if not counts(*write)]
+    kept.number_writes = [write for write in kept.number_writes if not counts(*write)]
     return kept

@@ -1,8 +1,8 @@
 """Updates that are one product: state ← β · state + α · x y, in the memory of the state and without a gradient.
 
-So are plain gradient steps, with weight decay too, and momentum. With two threads each half of the product stays where
-it was computed: for 784 × 256 and a batch of 128 it takes 254 µs, where the product takes 270 and the update after it
-another 150, most of it for fetching the gradient from the other core.
+So are plain gradient steps, with weight decay too, and momentum. For a weight of 784 × 256 and a batch of 128 that
+takes 250 µs with two threads, where the product alone takes 255, and with the update after it 292; for 784 × 30 and 50
+it takes 19, where product and update take 25.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from byhand.program.ir import STATE, Node, Program, Value
-from byhand.program.passes.dead_code import dead_code
+from byhand.program.loops.rewriting import without_dead_code
 from byhand.program.primitives import COPY, MATMUL, PRODUCT, TRANSPOSE, Primitive, elementwise
 
 ACCUMULATE = Primitive("accumulate", PRODUCT)
@@ -32,8 +32,7 @@ def accumulated(program: Program) -> Program:
     matcher = _Matcher(program)
     found = {new: matcher.update(state, new) for state, new in program.writes}
     nodes = [found.get(node.outputs[0]) or node if node.outputs else node for node in program.nodes]
-    changed = dead_code(dataclasses.replace(program, nodes=nodes))
-    return dataclasses.replace(changed, arguments=program.arguments, numbers=program.numbers, states=program.states)
+    return without_dead_code(dataclasses.replace(program, nodes=nodes))
 
 
 class _Matcher:

@@ -102,10 +102,7 @@ class Driver:
     def _arrays(self, states: Sequence[Array]) -> dict[Value, Array]:
         """The memory of each root that is not an argument."""
         storage = self.storage
-        arrays: dict[Value, Array] = dict(zip(self.program.states, states, strict=True))
-        for value in self.program.constants:
-            arrays[value] = interpreter.empty(value)
-            arrays[value][...] = value.data
+        arrays = _Arrays(zip(self.program.states, states, strict=True))
         arena = _aligned(storage.nbytes)
         for root, piece in storage.pieces.items():
             dtype: Any = root.dtype
@@ -144,7 +141,7 @@ class Driver:
     def _complaint(self, arrays: dict[Value, Array], number: int, *arguments: Array) -> Exception:
         """What to raise when a check has failed."""
         node = self.assembly.checks[number - 1]
-        known = {**arrays, **dict(zip(self.program.arguments, arguments, strict=True))}
+        known = _Arrays({**arrays, **dict(zip(self.program.arguments, arguments, strict=True))})
         shown = [self._view(x, known) if isinstance(x, Value) else x for x in node.inputs[1:]]
         error: Exception = node.attrs["complain"](*shown)
         return error
@@ -157,6 +154,15 @@ class Driver:
         if root.origin == ARGUMENT:
             return lambda array: self._view(x, {root: array}).copy()
         return self._view(x, arrays).copy
+
+
+class _Arrays(dict[Value, Array]):
+    """The arrays of roots; those of constants are made when somebody asks, since most constants are in the text."""
+
+    def __missing__(self, value: Value) -> Array:
+        array = self[value] = interpreter.empty(value)
+        array[...] = value.data
+        return array
 
 
 def _function(lines: Sequence[str], names: dict[str, Any]) -> Run:

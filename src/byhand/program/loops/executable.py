@@ -13,6 +13,7 @@ from byhand.program.loops.axes import Spaces
 from byhand.program.loops.blas import numpys_blas
 from byhand.program.loops.driver import Driver
 from byhand.program.loops.expressions import known
+from byhand.program.loops.parts import put_together
 from byhand.program.loops.placement import Placement
 from byhand.program.loops.rewriting import rewritten
 from byhand.program.loops.settlement import Settlement
@@ -33,7 +34,7 @@ class Loops:
     """
 
     def __init__(self, program: Program) -> None:
-        program, blas = rewritten(schedule(program)), numpys_blas()
+        program, blas = put_together(rewritten(schedule(program))), numpys_blas()
         self.program = program = program if blas is None else accumulated(program)
         fused = {node for node in program.nodes if known(node)}
         found = sources(program)

@@ -41,7 +41,7 @@ def moves(node: Node, storage: Storage) -> Iterator[Move]:
     """The nests of a move, in order."""
     x, y, out = node.inputs[0], node.inputs[1], node.out
     whole = Spot(out, 0, storage.strides[out])
-    if storage.memory(storage.sources[x].root) is not storage.memory(out):
+    if not node.attrs.get("bare") and storage.memory(storage.sources[x].root) is not storage.memory(out):
         yield _copy(x, whole, out.shape, storage, out)
     if node.op is SCATTER:
         yield _scatter(y, node.inputs[2], whole, storage)

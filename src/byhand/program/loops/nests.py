@@ -100,7 +100,7 @@ class Writer(Operands):
             return
         text, root, index = self._text(node, rounds, body), node.out, self.index(node.out, rounds)
         stored = root in self.storage.strides
-        if not stored and self.readers.get(root) == 1 and len(text) < LONGEST and self._runs_with_its_reader(node):
+        if not stored and len(text) < LONGEST and self._is_part_of_its_reader(node):
             self.registers[root, index] = text
             return
         if stored and root not in self.readers and root not in self.storage.homes:
@@ -121,10 +121,12 @@ class Writer(Operands):
         operands = [self.operand(node, x, kind, rounds, body) for x, kind in zip(node.inputs, kinds, strict=True)]
         return expressions.elementwise_text(node, operands)
 
-    def _runs_with_its_reader(self, node: Node) -> bool:
-        """Whether the one reader of a node runs just as often."""
-        written = self.outline.written
-        reader = next(n for n in self.outline.item.nodes if any(self.placement.maker(x) is node for x in n.values))
+    def _is_part_of_its_reader(self, node: Node) -> bool:
+        """Whether a node has one reader, which runs just as often."""
+        readers = self.readers.get(node.out, ())
+        if len(readers) != 1:
+            return False
+        reader, written = readers[0], self.outline.written
         same = rolled(self.outline.path[reader]) == rolled(self.outline.path[node])
         return same and written.intersection(self.spaces.loops(reader)) == written.intersection(self.spaces.loops(node))
 

@@ -49,17 +49,11 @@ class Operands:
         self.placement, self.spaces = outline.placement, outline.placement.spaces
         self.manuscript = Manuscript()
         self.registers: dict[tuple[Value, Index], str] = {}
-        self.readers = self._count_readers()
-
-    def _count_readers(self) -> dict[Value, int]:
-        """How often each root is read by the nodes; a formula that repeats its operand counts twice."""
-        found: dict[Value, int] = {}
-        for node in self.outline.item.nodes:
+        self.readers: dict[Value, list[Node]] = {}  # of each root; twice if the formula repeats the operand
+        for node in outline.item.nodes:
             repeats = node.op.name in expressions.REPEATED or (node.op.kind == FOLD and Fold(node).minds_nan)
             for x in node.values:
-                root = self.placement.root(x)
-                found[root] = found.get(root, 0) + 1 + repeats
-        return found
+                self.readers.setdefault(self.placement.root(x), []).extend([node] * (1 + repeats))
 
     def line(self, body: Body, text: str, indent: int = 0) -> None:
         """Write a line of a body."""
@@ -117,7 +111,7 @@ class Operands:
 
     def _loaded(self, x: Value, tags: Sequence[int | None], rounds: Rounds, body: Body) -> str:
         text = from_memory(self.element(x, tags, rounds, body), x.dtype)
-        if self.readers[self.placement.root(x)] == 1 and not rounds:
+        if len(self.readers[self.placement.root(x)]) == 1 and not rounds:
             return text
         name = body.read.get(text)
         if name is None:

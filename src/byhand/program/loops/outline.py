@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from byhand.program.ir import Node, Value
 from byhand.program.loops.nesting import Loop, Path, folded_around, nest, paths
 from byhand.program.loops.placement import Item, Placement
+from byhand.program.loops.rewriting import GATHER
 from byhand.program.primitives import FOLD
 
 
@@ -50,6 +51,8 @@ class Outline:
             return False
         inside = rolled(self.ready[maker])
         if rolled(self.path[node])[: len(inside)] != inside or self.sums_in_memory(maker):
+            return False
+        if node.op is GATHER and x is node.inputs[1]:  # of one row, whose axis has no loop: it is read at an address
             return False
         return self.placement.spaces.reading_root(node, x) == self.placement.spaces.result(maker)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from byhand.core.variable import Array
 from byhand.ops.index import SLOT
 from byhand.program.ir import CHECK, CONSTANT, Node, Program, Value
 from byhand.program.passes.dead_code import dead_code
@@ -18,6 +19,7 @@ from byhand.program.primitives import (
     ADD_AT,
     ASSIGN,
     CAST,
+    COPY,
     INDEX,
     MAP,
     MATMUL,
@@ -61,9 +63,13 @@ def rewritten(program: Program) -> Program:
         rules.rewrite(node)
     changed = program.replaced(rules.nodes, rules.renamed)
     changed.constants = [*program.constants, *rules.constants]
-    return dataclasses.replace(
-        dead_code(changed), arguments=program.arguments, numbers=program.numbers, states=program.states
-    )
+    return without_dead_code(changed)
+
+
+def without_dead_code(program: Program) -> Program:
+    """The program without what nobody needs; what it is given stays as it is."""
+    given = program.arguments, program.numbers, program.states
+    return dataclasses.replace(dead_code(program), arguments=given[0], numbers=given[1], states=given[2])
 
 
 def _checked(program: Program) -> set[Value]:
@@ -102,6 +108,8 @@ class _Rules:
             result = self._planted(node) or self._scattered(node, rows)
         elif node.op in (ASSIGN, ADD_AT):
             result = self._planted(node)
+        elif node.op is COPY and not isinstance(node.inputs[0], Value):
+            result = self._constant(np.broadcast_to(np.asarray(node.inputs[0], node.out.dtype), node.out.shape))
         if result is None:
             self.nodes.append(node)
         else:
@@ -235,9 +243,11 @@ class _Rules:
             classes = classes[:, None]
         else:
             labels = self.emit(node, RESHAPE, (labels,), (*labels.shape, 1), labels.dtype, shape=(*labels.shape, 1))
-        constant = Value(classes.shape, classes.dtype, None, CONSTANT, data=classes)
-        self.constants.append(constant)
-        return self.emit(node, elementwise(np.equal), (labels, constant), shape, bool)
+        return self.emit(node, elementwise(np.equal), (labels, self._constant(classes)), shape, bool)
+
+    def _constant(self, array: Array) -> Value:
+        self.constants.append(Value(array.shape, array.dtype, None, CONSTANT, data=array))
+        return self.constants[-1]
 
     def _check(self, node: Node, labels: Value, count: int) -> None:
         below = self.emit(node, elementwise(np.less), (labels, -count), labels.shape, bool)

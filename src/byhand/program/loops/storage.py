@@ -126,7 +126,7 @@ class Storage:
         root = self.sources[x].root
         if root not in self._uniform:
             data = root.data if root.origin == CONSTANT else np.empty(0)
-            same = data.size and bool(np.all(data == data.flat[0]))
+            same = data.size and (not any(data.strides) or bool(np.all(data == data.flat[0])))
             self._uniform[root] = data.flat[0] if same else None
         return self._uniform[root]
 

@@ -18,7 +18,8 @@ from byhand.program.memory import ALIAS, ARENA, FRESH, Home, Plan
 from byhand.program.primitives import BROADCAST, RESHAPE, TRANSPOSE
 from byhand.program.tiling import Part, Tile
 
-RESERVED = {*keyword.kwlist, *dir(builtins), "np", "bind", "step", "memory", "states", "constants", "rows"}
+WORDS = "np bind step memory states constants place blocks rows part"  # what every text names
+RESERVED = {*keyword.kwlist, *dir(builtins), *WORDS.split()}
 
 Key = tuple[Any, ...]
 

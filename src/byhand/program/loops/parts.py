@@ -1,0 +1,108 @@
+"""Arrays that are put together of parts: as gradients of slices are, and what is concatenated.
+
+A sum of arrays that are zero but for one part each, no two of them in the same place, is one array into which the parts
+are written. And an array of which every place is written is not filled before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from byhand.program.ir import CONSTANT, Node, Program, Value
+from byhand.program.loops.rewriting import without_dead_code
+from byhand.program.primitives import ASSIGN, elementwise
+
+ADD = elementwise(np.add)
+
+Box = tuple[tuple[int, int], ...]
+"""A part of an array: from and to along each axis."""
+
+
+def put_together(program: Program) -> Program:
+    """The program with such sums as arrays put together, and without needless filling."""
+    parts: dict[Value, list[Box]] = {}  # of arrays that are zero everywhere else
+    made: dict[Value, Node] = {}
+    nodes = []
+    for node in program.nodes:
+        changed = node
+        if node.op is ASSIGN and len(node.inputs) == 2:
+            box = box_of(node.out.shape, node.attrs["index"])
+            if box is not None and _is_zero(node.inputs[0]):
+                parts[node.out] = [box]
+        elif node.op == ADD and all(isinstance(x, Value) for x in node.inputs):
+            changed = _joined(node, parts, made) or node
+            if changed is not node:
+                parts[node.out] = [box for x in node.inputs for box in parts[x]]
+        if changed.outputs:
+            made[changed.out] = changed
+        nodes.append(changed)
+    return _unfilled(without_dead_code(program.replaced(nodes)))
+
+
+def _joined(node: Node, parts: dict[Value, list[Box]], made: dict[Value, Node]) -> Node | None:
+    """A sum of two as the second's part written into the first."""
+    for whole, other in (node.inputs, node.inputs[::-1]):
+        if whole in parts and len(parts.get(other, ())) == 1 and whole is not other:
+            [box] = parts[other]
+            if all(_apart(box, taken) for taken in parts[whole]) and whole.dtype == other.dtype == node.out.dtype:
+                put = made[other]
+                return dataclasses.replace(node, op=ASSIGN, inputs=(whole, put.inputs[1]), attrs=put.attrs)
+    return None
+
+
+def _unfilled(program: Program) -> Program:
+    """Mark the first part of arrays that are covered with parts: what it is written to need not be filled."""
+    producers, uses, kept = program.producers(), program.uses(), set(program.roots)
+    bare: dict[Node, Node] = {}
+    for node in program.nodes:
+        chain = node
+        boxes: list[Box] = []
+        while chain.op is ASSIGN and len(chain.inputs) == 2 and isinstance(chain.inputs[0], Value):
+            box = box_of(chain.out.shape, chain.attrs["index"])
+            if box is None or not all(_apart(box, other) for other in boxes):
+                break
+            boxes.append(box)
+            x = chain.inputs[0]
+            if x.origin == CONSTANT and sum(map(_size, boxes)) == chain.out.size:
+                bare[chain] = dataclasses.replace(chain, attrs={**chain.attrs, "bare": True})
+            before = producers.get(x)
+            if before is None or len(uses[x]) > 1 or x in kept:
+                break
+            chain = before
+    return program.replaced([bare.get(node, node) for node in program.nodes]) if bare else program
+
+
+def box_of(shape: tuple[int, ...], index: tuple[Any, ...]) -> Box | None:
+    """The part that a basic index is, or None if it is none without gaps."""
+    if any(part is None for part in index):
+        return None
+    rest = len(shape) - sum(part is not Ellipsis for part in index)
+    parts: list[Any] = []
+    for part in (*index, *(() if Ellipsis in index else (Ellipsis,))):
+        parts += [slice(None)] * rest if part is Ellipsis else [part]
+    box = []
+    for part, n in zip(parts, shape, strict=True):
+        if isinstance(part, slice):
+            start, stop, step = part.indices(n)
+            if step != 1:
+                return None
+        else:
+            start, stop = part % n, part % n + 1
+        box.append((start, max(start, stop)))
+    return tuple(box)
+
+
+def _apart(a: Box, b: Box) -> bool:
+    return any(p[1] <= q[0] or q[1] <= p[0] for p, q in zip(a, b, strict=True))
+
+
+def _size(box: Box) -> int:
+    return math.prod(stop - start for start, stop in box)
+
+
+def _is_zero(x: Any) -> bool:
+    return isinstance(x, Value) and x.origin == CONSTANT and not np.any(x.data)
