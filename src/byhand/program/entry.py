@@ -131,6 +131,7 @@ def capture(compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tup
             result = entry.call(leaves)
             if result is MISS:
                 raise CaptureError("the step looks at something outside of it that it changes itself")
+        tracer.before.clear()  # copies for `_undo`: an entry's numbers keep the tracer, and should not keep those
         return entry, result
     except BaseException:
         _undo(tracer, surroundings, grads)

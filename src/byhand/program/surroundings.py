@@ -284,6 +284,8 @@ def _globals(code: Any) -> Iterator[str]:
 def _of_libraries(found: Any) -> bool:
     """Whether a function or class belongs to this library or to an installed one: they hide no models."""
     top = (getattr(found, "__module__", None) or "").split(".")[0]
-    if top in {"byhand", "numpy", "builtins"} or (top in sys.stdlib_module_names and top != "__main__"):
+    if top == "__main__":  # which may have been started by an installed program, as a notebook is
+        return False
+    if top in {"byhand", "numpy", "builtins"} or top in sys.stdlib_module_names:
         return True
     return "site-packages" in (getattr(sys.modules.get(top), "__file__", None) or "")
