@@ -58,7 +58,7 @@ def test_json_holds_machine_and_rows(asked, tmp_path):
     bench.main(["loading"], json=path)
     report = json.loads(path.read_text("utf-8"))
     assert report["rounds"] == 9
-    assert report["machine"].keys() == {"CPUs", "Python", "NumPy", "BLAS", "PyTorch", "JAX", "Numba", "load"}
+    assert report["machine"].keys() == {"CPUs", "Python", "NumPy", "BLAS", "PyTorch", "JAX", "llvmlite", "load"}
     assert [row["what"] for row in report["sections"]["loading"]["rows"]] == ["a", "b", "c"]
 
 

@@ -62,10 +62,10 @@ def test_who_is_absent_is_said_once():
     ]
 
 
-def test_without_numba_there_is_no_verdict_on_loops():
+def test_without_llvmlite_there_is_no_verdict_on_loops():
     planned, last = compiled.rows("mnist-adam", timings(loops=None))
     assert planned.reached
-    assert (last.measured, last.reached, last.ratio) == ("Numba not installed", None, None)
+    assert (last.measured, last.reached, last.ratio) == ("llvmlite not installed", None, None)
 
 
 def test_without_any_rival_there_is_no_verdict_on_rivals():

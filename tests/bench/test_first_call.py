@@ -47,11 +47,11 @@ def test_cached_runs_after_cold_with_the_same_folder(processes):
     assert [calls[0] for calls in found["loops, cached"]["mnist"]] == [3.0, 6.0]
 
 
-def test_without_numba_only_planned(processes):
+def test_without_llvmlite_only_planned(processes):
     found = measure_first_calls(1, NETWORKS[:1], loops=False)
     assert list(found) == ["planned"]
     rows = first_call_rows(found)
-    assert [row.measured for row in rows[1:]] == ["Numba not installed"] * 2
+    assert [row.measured for row in rows[1:]] == ["llvmlite not installed"] * 2
     assert [row.reached for row in rows] == [False, None, None]
 
 

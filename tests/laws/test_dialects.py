@@ -69,7 +69,7 @@ def test_all_samples_but_one_have_fixed_shapes() -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_eager_is_every_dialect(dialect: str, group: int, dtype: Any) -> None:
     if dialect == "loops":
-        pytest.importorskip("numba")
+        pytest.importorskip("llvmlite")
     samples = GROUPS[group]
     operands = [_operands(sample, dtype) for sample in samples]
 

@@ -12,13 +12,14 @@ import pytest
 
 import byhand
 from byhand import nn, optim
-from byhand.core.op import OPS
+from byhand.core.op import OPS, Op
 from byhand.nn import functional as F
 from byhand.program.ir import ARGUMENT, CONSTANT, NUMBER, STATE, UPDATE, Node, Program, Value
 from byhand.program.longhand import Longhand, html, show, source
 from byhand.program.longhand.expression import literal, parsed, text
 from byhand.program.longhand.function import Draft, generalised
 from byhand.program.longhand.rules import rule_text
+from byhand.program.longhand.source import Surroundings, UnreadableError
 from byhand.program.longhand.tidy import tidied
 from laws.sample import Sample
 from laws.samples import SAMPLES
@@ -504,3 +505,50 @@ def test_plain_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) ->
     long = f"x = {'1 + ' * 60}1\n"
     show(long)
     assert capsys.readouterr().out == long
+
+
+# what later ops will ask of the reading of kernels
+
+
+def _branching(x: Any, *, wide: bool, steps: int) -> Any:
+    """x some times over"""
+    out = x
+    for _ in range(steps):
+        if wide:
+            out = out + 2 * x
+        else:
+            out = out + x
+    return out
+
+
+def _branching_of(x: Value, wide: bool) -> Node:
+    op = Op("branching", _branching, "elementwise", None, {}, None, None)
+    return Node(op, (x,), {"wide": wide, "steps": 3}, (Value(x.shape, F32),))
+
+
+def test_a_kernel_with_a_loop_is_a_function_without_the_branches_it_does_not_take() -> None:
+    x = Value((2,), F32, origin=ARGUMENT, name="x")
+    wide, narrow, again = (_branching_of(x, kind) for kind in (True, False, True))
+    outputs = [node.out for node in (wide, narrow, again)]
+    program = Program(arguments=[x], nodes=[wide, narrow, again], outputs=list(outputs))
+    written = Longhand(program)
+    names = [part.name for part in ast.parse(written.source).body if isinstance(part, ast.FunctionDef)]
+    assert names == ["branching", "branching_2", "step"]
+    assert "wide" not in written.source and "branching(x, steps=3)" in written.source
+    found = written.bind([])(np.array([1, 2], F32))
+    for array, times in zip(found, (7, 4, 7), strict=True):
+        np.testing.assert_array_equal(array, np.array([1, 2]) * times)
+
+
+def test_what_stands_above_has_one_meaning() -> None:
+    """Functions and constants of several modules that stand in one text must not share a name."""
+    seen: dict[str, str] = {}
+    for op in OPS.values():
+        around = Surroundings()
+        try:
+            around.add(op.kernel)
+        except UnreadableError:  # it has a form of its own
+            continue
+        for name, code in {**around.functions, **around.constants}.items():
+            assert seen.setdefault(name, code) == code, name
+    assert {"erf", "_tail", "COEFFICIENTS", "_grid"} <= set(seen)

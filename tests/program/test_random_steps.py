@@ -49,7 +49,7 @@ def test_longhand_is_eager(code: Code) -> None:
 @given(st.lists(codes(8), min_size=TOGETHER, max_size=TOGETHER))
 @settings(max_examples=200 // TOGETHER, deadline=None, suppress_health_check=SLOW)
 def test_loops_are_eager(several: list[Code]) -> None:
-    pytest.importorskip("numba")
+    pytest.importorskip("llvmlite")
     eager, compiled = [Example(code) for code in several], [Example(code) for code in several]
 
     @byhand.compile(dialect="loops")

@@ -2,7 +2,7 @@
 
 `byhand bench` calls `main`. Sections are modules of this package that return a table: `steps` (a training step by
 hand, in byhand and in PyTorch), `compiled` (the same step written out, against other compilers), `overhead`, `memory`,
-`loading` and `jobs`. PyTorch, JAX and Numba are optional.
+`loading` and `jobs`. PyTorch, JAX and llvmlite are optional.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SECTIONS: dict[str, Callable[[int, bool], Table]] = {
     "jobs": jobs.measure,
 }
 QUICK_ROUNDS = 3
-OPTIONAL = {"PyTorch": "torch", "JAX": "jax", "Numba": "numba"}
+OPTIONAL = {"PyTorch": "torch", "JAX": "jax", "llvmlite": "llvmlite"}
 
 
 def main(names: list[str], rounds: int = 9, json: Path | None = None, quick: bool = False) -> int:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from byhand.bench.contenders import OURS, contenders, race, scratch_caches
-from byhand.bench.first_call import NO_NUMBA, first_call_rows, measure_first_calls
+from byhand.bench.first_call import NO_LLVM, first_call_rows, measure_first_calls
 from byhand.bench.memory import weigh
 from byhand.bench.networks import NETWORKS, Network, compiled_step, is_installed
 from byhand.bench.tables import Row, Table, duration, size
@@ -55,7 +55,7 @@ def measure(rounds: int, quick: bool) -> Table:
     weighed = {network.name: weigh_both(network) for network in networks}
     table.rows += memory_rows(weighed)
     chosen = [networks[0], networks[2]] if quick else networks
-    first = measure_first_calls(1 if quick else min(rounds, FIRST_CALLS), chosen, is_installed("numba"))
+    first = measure_first_calls(1 if quick else min(rounds, FIRST_CALLS), chosen, is_installed("llvmlite"))
     table.rows += first_call_rows(first)
     table.notes = notes(networks, rounds)
     table.details = {"seconds": seconds, "absent": missing, "bytes": weighed, "first calls": first}
@@ -79,7 +79,7 @@ def rows(name: str, timings: Timings) -> list[Row]:
     bounds, others = LOOPS[name], [n for n in timings.seconds if n not in OURS]
     found = [_ratio(f"{name}: planned over by hand", timings, "planned", "by hand", PLANNED)]
     if "loops" not in timings.seconds:
-        return [*found, Row(f"{name}: loops over by hand", NO_NUMBA, _must(bounds.by_hand))]
+        return [*found, Row(f"{name}: loops over by hand", NO_LLVM, _must(bounds.by_hand))]
     found.append(_ratio(f"{name}: loops over by hand", timings, "loops", "by hand", bounds.by_hand))
     if others:
         fastest = timings.fastest(*others)
@@ -94,7 +94,7 @@ def rows(name: str, timings: Timings) -> list[Row]:
 def statistics(network: Network) -> dict[str, dict[str, Any]]:
     """What `step.stats()` says in each dialect that can run here."""
     found = {}
-    for dialect in ("planned", "loops") if is_installed("numba") else ("planned",):
+    for dialect in ("planned", "loops") if is_installed("llvmlite") else ("planned",):
         step: Any = compiled_step(network, dialect)
         for _ in range(3):
             step()

@@ -58,7 +58,7 @@ def contenders(network: Network, quick: bool = False) -> dict[str, Contender]:
     found = {
         "by hand": Contender(partial(by_hand_step, network)),
         "planned": Contender(partial(compiled_step, network, "planned"), calls=3),
-        "loops": Contender(partial(compiled_step, network, "loops"), "numba", calls=3),
+        "loops": Contender(partial(compiled_step, network, "loops"), "llvmlite", calls=3),
         "products": Contender(partial(products_step, network)),
     }
     for threads in (1, 2):

@@ -19,7 +19,7 @@ from byhand.core.errors import ByhandError
 BOUNDS = {"planned": 0.05, "loops, cold": 3.0, "loops, cached": 0.4}
 CALLS = 3  # with Adam the second call compiles again, for the first has made the optimiser's state
 
-NO_NUMBA = "Numba not installed"
+NO_LLVM = "llvmlite not installed"
 
 Seconds = dict[str, dict[str, list[list[float]]]]
 """The seconds of the first calls by case, network and round."""
@@ -61,12 +61,12 @@ def first_calls(dialect: str, name: str) -> list[float]:
 
 
 def first_call_rows(found: Seconds) -> list[Row]:
-    """One row a case, for the network that takes longest, and one for what is paid to import Numba."""
+    """One row a case, for the network that takes longest, and one for what is paid to import llvmlite."""
     rows = [_row(case, found[case], bound) for case, bound in BOUNDS.items() if case in found]
     if "loops, cold" not in found:
-        return [*rows, *(Row(f"first call, {case}", NO_NUMBA, _must(BOUNDS[case])) for case in list(BOUNDS)[1:])]
-    imports = statistics.median(import_seconds("numba", after="byhand") for _ in range(3))
-    return [*rows, Row("of loops: import numba", duration(imports))]
+        return [*rows, *(Row(f"first call, {case}", NO_LLVM, _must(BOUNDS[case])) for case in list(BOUNDS)[1:])]
+    imports = statistics.median(import_seconds("llvmlite", after="byhand") for _ in range(3))
+    return [*rows, Row("of loops: import llvmlite", duration(imports))]
 
 
 def _row(case: str, seconds: dict[str, list[list[float]]], bound: float) -> Row:

@@ -29,7 +29,7 @@ def text(entry: Entry, stage: str, explain: bool = False) -> str:
     program    the same after the passes
     longhand   NumPy for people; with `explain` each line of the backward pass names its rule
     lowered    single NumPy calls
-    planned    NumPy with planned memory; loops: fused loops for Numba
+    planned    NumPy with planned memory; loops: fused loops for LLVM
     """
     from byhand.program.dialects import executable, lowered
 

@@ -69,6 +69,15 @@ def dtype_tree(dtype: np.dtype[Any]) -> Tree:
     return parsed("bool" if dtype.kind == "b" else f"np.{dtype.name}")
 
 
+def array_tree(data: Any) -> Tree:
+    """`np.array([[1.0, 2.0]], np.float32)`."""
+
+    def nested(part: Any) -> Any:
+        return [nested(x) for x in part] if part.ndim else plain_number(part[()])
+
+    return ast.Call(parsed("np.array"), [literal(nested(data)), dtype_tree(data.dtype)], [])
+
+
 def _number(value: Any) -> Tree:
     if isinstance(value, float) and not math.isfinite(value):
         tree = parsed("np.nan" if math.isnan(value) else "np.inf")

@@ -17,6 +17,7 @@ from byhand.core.variable import Array
 from byhand.program.ir import BACKWARD, CHECK, CONSTANT, DRAW, FORWARD, UPDATE, Node, Program, Value
 from byhand.program.longhand.expression import (
     Tree,
+    array_tree,
     copied,
     dtype_tree,
     float32_tree,
@@ -31,7 +32,7 @@ from byhand.program.longhand.expression import (
     text,
 )
 from byhand.program.longhand.line import Line, Listing
-from byhand.program.longhand.naming import RESERVED, Names
+from byhand.program.longhand.naming import Names
 from byhand.program.longhand.plainer import plainer, scalar_of
 from byhand.program.longhand.reading import Reading, read
 from byhand.program.longhand.tidy import negated, tidied
@@ -48,11 +49,13 @@ class Builder:
         self.nodes = _living(self.program)
         self.listing = Listing()
         self.readings: dict[Node, Reading] = {}
-        taken, alike = set(RESERVED), dict[Any, Reading]()
+        alike: dict[Any, Reading] = {}
         for node in self.nodes:
             if node.op is not DRAW:
                 key = node.op.name, *map(_facts, node.inputs), repr(node.attrs)
-                reading = self.readings[node] = alike.get(key) or alike.setdefault(key, read(node, taken))
+                reading = self.readings[node] = alike.get(key) or alike.setdefault(
+                    key, read(node, self.listing.functions)
+                )
                 self.listing.functions |= reading.around.functions
                 self.listing.constants |= reading.around.constants
                 self.listing.modules |= reading.around.modules
@@ -337,12 +340,8 @@ def written_out(data: Array) -> Tree | None:
         return parsed(f"np.full({data.shape!r}, {text(literal(plain_number(data.flat[0])))}, {dtype})")
     if data.size > SMALL or not data.size:
         return None if data.size else parsed(f"np.zeros({data.shape!r}, {dtype})")
-    tree = ast.Call(parsed("np.array"), [literal(_nested(data)), dtype_tree(data.dtype)], [])
+    tree = array_tree(data)
     return tree if len(text(tree)) <= 80 else None
-
-
-def _nested(data: Array) -> Any:
-    return [_nested(part) for part in data] if data.ndim else plain_number(data[()])
 
 
 def _shapes(node: Node, reading: Reading) -> list[tuple[int, ...] | None]:

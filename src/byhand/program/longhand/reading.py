@@ -11,6 +11,7 @@ import ast
 import builtins
 import keyword
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,8 +30,8 @@ MOST_LINES = 5
 class Reading:
     """The text of a node, in terms of names that stand for its inputs.
 
-    parameters   a name for each input; None where a literal took its place
-    statements   what comes first; it assigns only names that begin with no parameter's name
+    parameters   a name for each input
+    statements   what comes first; it assigns no parameter
     results      a formula for each output
     around       functions and constants that must stand above
     ignored      what may happen without being an error, as `np.errstate` names it: "over", "divide"
@@ -42,15 +43,6 @@ class Reading:
     around: Surroundings = field(default_factory=Surroundings)
     ignored: set[str] = field(default_factory=set)
 
-    @property
-    def locals(self) -> list[str]:
-        """The names that its statements assign, in order."""
-        found = [
-            node.id for part in self.statements for node in ast.walk(part)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        ]  # fmt: skip
-        return list(dict.fromkeys(found))
-
     def count(self, parameter: str) -> int:
         """How often an input stands in the text."""
         return sum([parameter == found for part in (*self.statements, *self.results) for found in names_in(part)])
@@ -60,8 +52,8 @@ class _NoFormulaError(Exception):
     pass
 
 
-def read(node: Node, taken: set[str]) -> Reading:
-    """The text of a node of the table of ops. `taken` are names that functions must not have."""
+def read(node: Node, above: Mapping[str, str]) -> Reading:
+    """The text of a node of the table of ops. `above` are the functions that stand there already, by name."""
     parameters = _parameters(node)
     formed = forms.form(node, parameters)
     if formed is not None:
@@ -75,7 +67,7 @@ def read(node: Node, taken: set[str]) -> Reading:
         reading.ignored = _ignored(definition(kernel))
         return reading
     except (_NoFormulaError, UnreadableError):
-        return _function(node, parameters, Settling(known, kernel.__globals__), taken)
+        return _function(node, parameters, Settling(known, kernel.__globals__), above)
 
 
 def _ignored(tree: ast.FunctionDef) -> set[str]:
@@ -123,11 +115,12 @@ def _settled(body: list[ast.stmt], settling: Settling) -> list[ast.stmt]:
                 if truth is None:
                     raise _NoFormulaError
                 left += _settled(then if truth else otherwise, settling)
-            case ast.With(body=inner):  # np.errstate: what may overflow there may do so, see `Longhand`
-                left += _settled(inner, settling)
+            case ast.With(items=[ast.withitem(context_expr=ast.Call(func=ast.Attribute(attr="errstate")))], body=inner):
+                left += _settled(inner, settling)  # what may overflow there may do so: see `ignored`
             case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
-                pairs = [ast.Assign([t], v) for t, v in zip(targets, values, strict=True)]
-                left += _settled(pairs, settling)  # type: ignore[arg-type]
+                if not set(map(ast.unparse, targets)).isdisjoint(names_in(statement.value)):
+                    raise _NoFormulaError
+                left += _settled([ast.Assign([t], v) for t, v in zip(targets, values, strict=True)], settling)
             case ast.Assign(targets=[ast.Name(id=local)], value=value):
                 left += _assigned(local, value, settling)
             case ast.Assign() | ast.AugAssign() | ast.Expr() | ast.Return():
@@ -277,7 +270,7 @@ class _Branches(ast.NodeTransformer):
         return self.generic_visit(node) if truth is None else self.visit(node.body if truth else node.orelse)
 
 
-def _function(node: Node, parameters: list[str], settling: Settling, taken: set[str]) -> Reading:
+def _function(node: Node, parameters: list[str], settling: Settling, above: Mapping[str, str]) -> Reading:
     """A call; the kernel, less the branches it does not take, stands above. Raises UnreadableError."""
     op = node.op
     body = statements(op.kernel)
@@ -288,11 +281,13 @@ def _function(node: Node, parameters: list[str], settling: Settling, taken: set[
         branches += after if isinstance(after, list) else [after]
     same = [ast.dump(part) for part in branches] == [ast.dump(part) for part in body]
     used = {n.id for part in branches for n in ast.walk(part) if isinstance(n, ast.Name)}
-    title = identifier(op.name)
-    title = f"{title}_of" if title in taken or keyword.iskeyword(title) or hasattr(builtins, title) else title
+    title, number = identifier(op.name), 2
+    title = stem = f"{title}_of" if keyword.iskeyword(title) or hasattr(builtins, title) else title
+    while above.get(title, whole := printed(op.kernel, title, None if same else branches)) != whole:
+        title, number = f"{stem}_{number}", number + 1  # the same op for other branches
     around = Surroundings()
     around.add(op.kernel, branches)
-    around.functions[title] = printed(op.kernel, title, None if same else branches)
+    around.functions[title] = whole
     fixed = definition(op.kernel).args
     kept = [p for p in parameters if op.variadic or same or p in used]
     keywords = [ast.keyword(a.arg, literal(node.attrs[a.arg])) for a in fixed.kwonlyargs if same or a.arg in used]

@@ -13,14 +13,17 @@ from typing import Any
 
 from byhand.program.ir import Program, Value
 from byhand.program.longhand import loading, page
-from byhand.program.longhand.expression import literal, text
+from byhand.program.longhand.expression import array_tree, literal, text
 from byhand.program.longhand.function import Draft, Explain, drafted, function, generalised
 from byhand.program.longhand.line import Listing
 from byhand.program.longhand.longhand import listed
 from byhand.program.longhand.source import printed
 
 STATES = ("parameters", "buffers")
-OVERFLOW = 'np.seterr(over="ignore")  # where e⁻ˣ is infinite, 1 / (1 + e⁻ˣ) is rightly 0'
+IGNORED = {
+    "over": 'np.seterr(over="ignore")  # where e⁻ˣ is infinite, 1 / (1 + e⁻ˣ) is rightly 0',
+    "divide": 'np.seterr(divide="ignore")  # ln 0 is −∞, which is bounded where it may occur',
+}
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,8 @@ class _File:
         constants = {**self.train.constants, **self.predict.constants}
         parts += [page.narrowed("\n".join(constants.values()))] if constants else []
         parts.append(f"rng = np.random.default_rng({self.plan.seed})")
-        parts += [OVERFLOW] if "over" in self.train.ignored | self.predict.ignored else []
+        ignored = self.train.ignored | self.predict.ignored
+        parts += ["\n".join(line for key, line in IGNORED.items() if key in ignored)] if ignored else []
         return "\n\n".join(parts)
 
     # the loop
@@ -144,10 +148,13 @@ class _File:
             if own:
                 rows = [(f"    {self.plan.initial[a.value.name]},", a.name) for a in own]
                 lines += [f"{group} = [", *page.aligned(rows), "]"]
-        letters = dict.fromkeys(
-            a.group for a in self.train.arguments if a.group not in (*STATES, "arguments", "numbers")
-        )
+        others = dict.fromkeys(a.group for a in self.train.arguments if a.group not in STATES)
+        letters = [group for group in others if group not in ("arguments", "constants", "numbers")]
         lines += [f"{letter} = [np.zeros_like(w) for w in parameters]" for letter in letters]
+        constants = [a for a in self.train.arguments if a.group == "constants"]
+        if constants:
+            rows = [(f"    {text(array_tree(a.value.data))},", a.name) for a in constants]
+            lines += ["constants = [", *page.aligned(rows), "]"]
         numbers = [a.name for a in self.train.arguments if a.group == "numbers"]
         if numbers:
             values = ", ".join(repr(self.plan.numbers[name]) for name in numbers)
