@@ -97,13 +97,13 @@ def test_explain(byhand: Any) -> None:
 @pytest.mark.parametrize("dialect", ["planned", "loops"])
 def test_the_dialects_that_run(byhand: Any, dialect: str) -> None:
     if dialect == "loops":
-        pytest.importorskip("numba")
+        pytest.importorskip("llvmlite")
     answer = byhand("write", "mlp:3", "moons", "--dialect", dialect)
     assert answer.status == 0, answer.err
     assert "def " in answer.out and "fc1_weight -= lr" not in answer.out
 
 
-def test_loops_need_numba(byhand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loops_need_llvmlite(byhand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     answer = byhand("write", "mlp:3", "moons", "--dialect", "loops")
     assert answer.status == 2 and "byhand[fast]" in answer.err

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import traceback
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import byhand
 from byhand import nn, optim
@@ -499,6 +501,13 @@ def test_html_needs_nothing_from_elsewhere() -> None:
     assert "http" not in html(code) and "<script" not in html(code)
     assert "x = 1 &lt; 2  # &quot;less&quot;" in re.sub("<.*?>", "", html(code))
     assert "color: #" in html(code)
+
+
+def test_in_colour_and_unfolded_on_a_terminal() -> None:
+    terminal = Console(force_terminal=True, file=io.StringIO(), width=40)
+    show(f"x = {'1 + ' * 60}1  # much\n", terminal)
+    printed = terminal.file.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b[" in printed and printed.count("\n") == 1
 
 
 def test_plain_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

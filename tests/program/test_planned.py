@@ -125,6 +125,23 @@ def test_an_index_in_a_row_of_a_matrix_does_not_reach_into_the_next() -> None:
     np.testing.assert_array_equal(found, ran.arguments[0][:, -1])
 
 
+def test_constant_places_that_are_not_there() -> None:
+    p = Lowered()
+    x, i, rows = p.argument(values(3, 4)), p.argument(np.array([0, 1, 2]), "i"), p.constant(np.arange(3))
+    p.done(p("index", p("multiply", x, 1.0), rows, i, index=(SLOT, SLOT)))
+    rows.data = np.array([0, 1, 3])
+    with pytest.raises(IndexError, match="index 3 is out of bounds"):
+        Ran(p, p.program).run(p.examples[x], p.examples[i])
+
+
+def test_a_part_of_a_broadcast_is_not_written_to() -> None:
+    p = Lowered()
+    spread = p("broadcast", p("multiply", p.argument(values(6)), 2.0), shape=(2, 6))
+    row = p("slice", spread, index=(slice(0, 1), ...))
+    p.done(p("add.reduce", p("multiply", row, 3.0), axis=(0,)))
+    Ran(p, p.program).agree()
+
+
 def test_what_kernels_return_is_no_view_of_memory_that_is_used_again() -> None:
     p = Lowered()
     x = p.argument(values(4, 6))

@@ -80,6 +80,7 @@ def test_a_tile_of_rows_that_are_columns_of_the_result() -> None:
     (tile,) = ran.planned.plan.tiles
     assert tile.axes[d] == 1
     assert tile.axes[x] is None
+    assert "dot(" not in ran.planned.source  # which would copy its part of the operand
     ran.agree(tolerance=1e-12)
 
 
@@ -131,6 +132,32 @@ def test_parts_of_what_is_there_only_in_one_run() -> None:
     assert ran.planned.plan.tiles[0].parts
     assert "for part, " in ran.planned.source
     ran.agree(tolerance=1e-12)
+
+
+def test_a_gradient_that_is_read_crosswise_stays_whole() -> None:
+    p = Lowered()
+    x, w = p.argument(values(20, 96, dtype=np.float64)), p.state(values(96, 96, dtype=np.float64))
+    g = p("matmul", p("transpose", x, axes=(1, 0)), x)
+    both = p("add", p("multiply", g, 0.5), p("transpose", g, axes=(1, 0)))
+    p.done(writes=[(w, p("subtract", w, both))])
+    ran = Ran(p, p.program)
+    assert not ran.planned.plan.tiles
+    ran.agree()
+
+
+def test_what_a_loop_reads_is_there_until_its_last_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first node of the loop is the last to read `early`; what comes after it must not use that memory."""
+    monkeypatch.setattr(tiling, "WORTH_IT", 1 << 12)
+    monkeypatch.setattr(tiling, "LARGEST", 1 << 12)
+    p = Lowered()
+    x, m = p.argument(values(64, 16, dtype=np.float64)), p.state(values(64, 16, dtype=np.float64))
+    early = p("matmul", x, p.argument(values(16, 16, dtype=np.float64), "y"))
+    sign = p("greater", early, 0.0)
+    product = p("multiply", p("tanh", x), p("sin", x))
+    p.done(writes=[(m, p("add", m, p("where", sign, product, 0.0)))])
+    ran = Ran(p, p.program)
+    assert ran.planned.plan.tiles
+    ran.agree()
 
 
 def test_large_elementwise_work_runs_in_blocks_that_fit_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,19 @@ def test_the_last_summand_of_a_gradient_goes_with_the_update() -> None:
     assert place(ordered, new) == place(ordered, second) + 2
 
 
+def test_what_an_earlier_summand_needs_does_not_wait_either() -> None:
+    p = Lowered()
+    x, w, v = p.argument(values(4, 4)), p.state(values(4, 4)), p.state(values(4, 4), "v")
+    first = p("multiply", p("matmul", x, x), p("tanh", v))
+    between = p("tanh", p("add", x, 1.0))
+    second = p("matmul", between, x)
+    new = p("subtract", w, p("add", first, second))
+    p.done(p("add.reduce", between, axis=(0, 1)), writes=[(w, new)])
+    ordered = schedule(p.program)
+    assert len(ordered.nodes) == len(p.program.nodes)
+    assert place(ordered, first) < place(ordered, between)
+
+
 def test_what_is_returned_is_no_part_of_an_update() -> None:
     p = Lowered()
     x, w = p.argument(values(4, 4)), p.state(values(4, 4))
@@ -157,6 +170,16 @@ def test_checks_and_draws_keep_their_order_and_come_before_writes() -> None:
     check = names(ordered).index("check")
     assert place(ordered, first) < check < place(ordered, second)
     assert check < place(ordered, new)
+
+
+def test_a_draw_does_not_wait_for_readers_of_the_state_it_is_written_to() -> None:
+    p = Lowered()
+    w = p.state(values(3))
+    first = p.draw("random", (3,), np.float64, {"size": (3,)})
+    second = p.draw("random", (3,), np.float64, {"size": (3,)})
+    p.done(p("add", second, w), writes=[(w, first)])
+    ordered = schedule(p.program)
+    assert place(ordered, first) < place(ordered, second)
 
 
 def test_each_write_has_a_node_of_its_own() -> None:

@@ -166,8 +166,8 @@ class _Job:
         from byhand.core.errors import UsageError
         from byhand.program.dialects import executable
 
-        if dialect == "loops" and find_spec("numba") is None:
-            raise UsageError("the dialect loops needs Numba: pip install 'byhand[fast]'")
+        if dialect == "loops" and find_spec("llvmlite") is None:
+            raise UsageError("the dialect loops needs llvmlite: pip install 'byhand[fast]'")
         model = self.model()
         (program,), _ = self.programs((self.recipe.batch_size,), model, self.recipe.make_optimizer(model))
         return executable(program, dialect).source

@@ -82,7 +82,7 @@ ADD_AT = Primitive("add_at", PUT)
 """x with y added at an index, repeated places summed (`np.add.at`). inputs and attrs as ASSIGN."""
 
 KERNEL = Primitive("kernel", CALL)
-"""The kernel of an op as it is. inputs: the operands; attrs: op (the Op), attrs (its own). The outputs are the kernel's."""
+"""The kernel of an op as it is. inputs: the operands; attrs: op (the Op), attrs (its own). Outputs: the kernel's."""
 
 ARITHMETIC = {
     name: Primitive(name, NUMERIC, ufunc)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable
 from itertools import pairwise
 from typing import TypeVar
 
-from byhand.program.ir import CHECK, COMPUTED, UPDATE, Node, Program, Value
+from byhand.program.ir import CHECK, COMPUTED, UPDATE, Node, Program, ProgramError, Value
 from byhand.program.layout import Layouts, layouts
 from byhand.program.primitives import CALL, COPY, MAP, NUMERIC, PRODUCT, VIEW
 
@@ -259,4 +259,6 @@ def _sorted(items: Iterable[T], after: Callable[[T], Iterable[T]], rank: Callabl
             missing[follower] -= 1
             if not missing[follower]:
                 heapq.heappush(ready, (rank(follower), number[follower]))
+    if len(order) < len(items):
+        raise ProgramError("nodes wait for each other in a circle")
     return order

@@ -123,7 +123,7 @@ def flops(node: Node) -> int:
     """Floating-point operations of a lowered node: 2 n k m of a product, one a value of all else."""
     if node.op.kind == "product":
         first = node.inputs[0]
-        return 2 * node.out.size * first.shape[-1]
+        return int(2 * node.out.size * first.shape[-1])
     if node.op.kind == "fold":
         return int(node.inputs[0].size)
     if node.op.kind == "map" and node.out.dtype is not None and node.op.ufunc is not None:
@@ -142,18 +142,24 @@ class Line:
 
 def profile(entry: Entry, rounds: int = 30) -> list[Line]:
     """The time of each line of the program, run on copies of its states with made-up arguments."""
-    program = entry.executable.program
+    from byhand.program.dialects import executable
+
+    # of what is for reading no line is timed, so the same program in planned NumPy
+    timed: Any = (
+        executable(entry.program, "planned", entry.without) if entry.dialect == "longhand" else entry.executable
+    )
+    program = timed.program
     arrays = [v.data.copy(order="K") for v in program.states]
     arguments = [made_up(v) for v in program.arguments]
     numbers = [s.number.current for s in entry.sources if s.number.value in set(program.numbers)]
     streams = _streams(program)
     before = [stream.get_state() for stream in streams]
     try:
-        timed = entry.executable.profile(arrays, [*arguments, *numbers], rounds)
+        lines = timed.profile(arrays, [*arguments, *numbers], rounds)
     finally:
         for stream, state in zip(streams, before, strict=True):
             stream.set_state(state)
-    return [Line(*line) for line in timed]
+    return [Line(*line) for line in lines]
 
 
 def made_up(value: Value) -> Array:

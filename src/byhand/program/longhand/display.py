@@ -46,4 +46,6 @@ def html(code: str) -> str:
 def _coloured(code: str, theme: str) -> Any:
     from rich.syntax import Syntax
 
-    return Syntax("", "python", theme=theme, background_color="default").highlight(code.rstrip("\n"))
+    coloured = Syntax("", "python", theme=theme, background_color="default").highlight(code)
+    coloured.rstrip()
+    return coloured

@@ -159,9 +159,9 @@ class _Course:
         elif node.op.kind == "view" or node.op.name in ("add", "sub", "mul", "true_divide"):
             self.stage[node.out] = stage
             bias = node.inputs[1] if node.op.name == "add" else None
-            if isinstance(bias, Value) and self._from_state(bias):  # of a normalisation, when predicting
-                title = self.names[bias].rpartition("_")[0]
-                self.names.wishes.setdefault(node.out, title or "h")
+            if isinstance(bias, Value) and bias in self.states and self.names[bias].endswith("_bias"):
+                # of a normalisation, when predicting
+                self.names.wishes.setdefault(node.out, self.names[bias].removesuffix("_bias"))
 
     def _wish(self, value: Value, stem: str, stage: int) -> None:
         self.names.wishes[value] = f"{stem}{stage}" if self.several else stem
@@ -255,6 +255,3 @@ def _activates(node: Node) -> bool:
     module = getattr(getattr(node.op, "kernel", None), "__module__", "")
     plain = module.endswith((".activation", ".trigonometry", ".special")) or node.op.name in ("exp", "softplus")
     return plain and node.op.name not in RESULTS
-
-
-__all__ = ["Names"]
