@@ -304,3 +304,10 @@ def test_profile_names_every_line() -> None:
     assert [product for _, _, product in lines] == [True, False, False]
     assert "matmul" in lines[0][0] and lines[1][0].startswith("nest_1(") and "sin(" in lines[2][0]
     assert all(seconds >= 0 for _, seconds, _ in lines)
+
+
+def test_parts_of_a_state_beside_a_state_of_that_name() -> None:
+    p = Lowered()
+    w, other = p.state(normal(6, 5), "w"), p.state(normal(30), "w_10")
+    rows = p("slice", w, index=(slice(2, 6),))
+    Ran(p, p.done(p("add", rows, 1.0), p("add.reduce", other, axis=(0,)))).agrees()

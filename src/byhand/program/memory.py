@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from byhand.program.ir import CHECK, COMPUTED, NUMBER, STATE, Node, Program, Value
 from byhand.program.layout import Layout, Layouts, layouts
@@ -86,11 +87,11 @@ class Plan:
 
 def plan(program: Program, scratch: Scratch = lambda node, lies: ()) -> Plan:
     """Find a home for every value; the program is scheduled."""
-    lies = layouts(program)
-    sure, possible = tiles(program, lies)
+    facts = _Facts(program, scratch)
+    sure, possible = tiles(program, facts.lies)
 
     def planned(chosen: list[Tile]) -> Plan:
-        return _Planner(program, lies, sorted(chosen, key=lambda tile: tile.start), scratch).plan()
+        return _Planner(facts, sorted(chosen, key=lambda tile: tile.start)).plan()
 
     best = planned(sure)
     for tile in sorted(possible, key=lambda tile: -tile.nbytes)[:MOST_TRIALS]:
@@ -108,49 +109,59 @@ def plan(program: Program, scratch: Scratch = lambda node, lies: ()) -> Plan:
     return best
 
 
+class _Facts:
+    """What is so whichever tiles are chosen.
+
+    made      the node that computes a value
+    reads     by root: where it is read, and by which view; the end of the program reads outputs
+    fresh     the values that are arrays of their own
+    checked   the last node that may still raise an error
+    """
+
+    def __init__(self, program: Program, scratch: Scratch) -> None:
+        self.program, self.lies = program, layouts(program)
+        self.scratch = {node: found for node in program.nodes if (found := scratch(node, self.lies))}
+        self.unplanned = unplanned(program, self.lies)
+        self.checked = max([place for place, node in enumerate(program.nodes) if node.op is CHECK], default=-1)
+        self.fresh = {self.lies[x].root for x in program.outputs if isinstance(x, Value) and x in self.lies}
+        self.fresh |= {out for node in program.nodes if node.op.kind == CALL for out in node.outputs}
+        self.made: dict[Value, int] = {}
+        self.reads: dict[Value, list[tuple[int, Value]]] = {}
+        for place, node in enumerate(program.nodes):
+            if node.op.kind != VIEW:
+                self.made |= {out: place for out in node.outputs if out in self.lies}
+                self._read(place, node.values)
+        self._read(len(program.nodes), program.outputs)
+
+    def _read(self, place: int, values: Iterable[Any]) -> None:
+        for x in values:
+            if isinstance(x, Value) and x in self.lies:
+                self.reads.setdefault(self.lies[x].root, []).append((place, x))
+
+
 class _Planner:
     """Decides in turn: what is fresh, what lives in states, what takes over memory, where the rest goes."""
 
-    def __init__(self, program: Program, lies: Layouts, chosen: list[Tile], scratch: Scratch) -> None:
-        self.program, self.lies, self.tiles = program, lies, chosen
-        self.scratch = {node: found for node in program.nodes if (found := scratch(node, self.lies))}
-        self.end = len(program.nodes)
-        self.checked = max([place for place, node in enumerate(program.nodes) if node.op is CHECK], default=-1)
+    def __init__(self, facts: _Facts, chosen: list[Tile]) -> None:
+        self.facts, self.program, self.lies, self.tiles = facts, facts.program, facts.lies, chosen
+        self.made, self.fresh, self.reads = facts.made, facts.fresh, dict(facts.reads)
         self.tile_at = {place: tile for tile in self.tiles for place in range(tile.start, tile.stop)}
         self.part_at = {i: part for tile in self.tiles for part in tile.parts for i in range(part.start, part.stop)}
         self.rows = {x: tile.step for tile in self.tiles for x in tile.inner}
         self.rows |= {x: part.step for tile in self.tiles for part in tile.parts for x in part.inner}
-        self.fresh = {self.lies[x].root for x in program.outputs if isinstance(x, Value) and x in self.lies}
-        self.fresh |= {out for node in program.nodes if node.op.kind == CALL for out in node.outputs}
-        self.made: dict[Value, int] = {}  # the node that computes it
-        self.reads: dict[Value, list[tuple[int, Value]]] = {}  # by root: where, and by which view
-        self._follow()
         self.in_state: dict[Value, Value] = {}
         self.buffer: dict[Value, Buffer] = {}
-
-    def _follow(self) -> None:
-        for place, node in enumerate(self.program.nodes):
-            for out in node.outputs:
-                if out in self.lies and node.op.kind != VIEW:
-                    self.made[out] = place
-            if node.op.kind != VIEW:
-                for x in node.values:
-                    if x in self.lies:
-                        self.reads.setdefault(self.lies[x].root, []).append((place, x))
-        for x in self.program.outputs:
-            if isinstance(x, Value) and x in self.lies:
-                self.reads.setdefault(self.lies[x].root, []).append((self.end, x))
 
     def plan(self) -> Plan:
         copies = [(state, new) for state, new in self.program.writes if not self._live_in(new, state)]
         for _, new in copies:
-            self.reads.setdefault(new, []).append((self.end, new))
+            self.reads[new] = [*self.reads.get(new, ()), (len(self.program.nodes), new)]
         for place, node in enumerate(self.program.nodes):
             if node.op.kind != VIEW:
                 for out in node.outputs:
                     if out in self.lies and out not in self.in_state and out not in self.fresh:
                         self._settle(out, node, place)
-            for value in self.scratch.get(node, ()):
+            for value in self.facts.scratch.get(node, ()):
                 if place in self.tile_at:
                     self.rows[value] = (self.part_at.get(place) or self.tile_at[place]).step
                     self.tile_at[place].axes[value] = self.tile_at[place].axes[node.out]
@@ -158,8 +169,8 @@ class _Planner:
         buffers = list({id(buffer): buffer for buffer in self.buffer.values()}.values())
         arena_bytes = pack(buffers)
         return Plan(
-            self.program, self._homes(), self.lies, self.tiles, copies, self.scratch, arena_bytes,
-            unplanned(self.program, self.lies), len(buffers),
+            self.program, self._homes(), self.lies, self.tiles, copies, self.facts.scratch, arena_bytes,
+            self.facts.unplanned, len(buffers),
         )  # fmt: skip
 
     # States.
@@ -183,7 +194,7 @@ class _Planner:
         lies, mine, node = self.lies, self.lies[value], self.program.nodes[place]
         if value.dtype != state.dtype or not mine.alike(lies[state]) or node.op.kind == CALL:
             return False
-        if place < self.checked:
+        if place < self.facts.checked:
             return False
         return self._unread(self.reads.get(state, ()), mine, place)
 
@@ -262,7 +273,7 @@ class _Planner:
                     homes[out] = Home(STATE, program.states.index(state), state)
                 else:
                     homes[out] = self.buffer[out].home if out in self.buffer else Home(FRESH)
-        return homes | {value: self.buffer[value].home for found in self.scratch.values() for value in found}
+        return homes | {value: self.buffer[value].home for found in self.facts.scratch.values() for value in found}
 
 
 def _reads_first(node: Node, x: Value) -> bool:

@@ -92,6 +92,7 @@ class Assembly:
     def __post_init__(self) -> None:
         names = labels(self.program)
         self.names = {x: f"{n}_" if n in RESERVED or NUMBERED.fullmatch(n) else n for x, n in names.items()}
+        self._taken = set(self.names.values())
         self._places: dict[Value, int] = {}
         self._functions: dict[str, str] = {}
         self._texts: list[str] = []
@@ -161,8 +162,12 @@ class Assembly:
     def _pointer(self, kernel: Kernel, root: Value, offset: int) -> str:
         """The name of a pointer, which the kernel defines where it begins."""
         root = self.storage.memory(root)
-        name = f"{self.names[root]}_{offset}" if offset else self.names[root]
-        return kernel.pointers.setdefault((root, offset), name)
+        if (root, offset) not in kernel.pointers:
+            name = f"{self.names[root]}_{offset}" if offset else self.names[root]
+            while offset and name in self._taken:
+                name += "_"
+            kernel.pointers[root, offset] = name
+        return kernel.pointers[root, offset]
 
     def _nest(self, item: Item, kernel: Kernel) -> None:
         made = manuscript(self.settlement.outlines[item], self.storage)

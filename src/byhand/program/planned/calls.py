@@ -14,7 +14,7 @@ from byhand.program.layout import Layouts, is_dense
 from byhand.program.memory import FRESH
 from byhand.program.planned import runtime
 from byhand.program.planned.indices import flat_places, index, put
-from byhand.program.planned.names import Names
+from byhand.program.planned.names import LoopNames, Names
 from byhand.program.primitives import (
     ADD_AT,
     ASSIGN,
@@ -285,14 +285,13 @@ def _product(node: Node, names: Names) -> list[str]:
 
 
 def _contiguous(value: Value, names: Names, orders: str = "CF") -> bool:
-    tile = getattr(names, "tile", None)
-    axis = None if tile is None else tile.axes.get(value)
-    layout, last = names.plan.layouts[value], len(value.shape) - 1
+    """Whether an operand lies in one piece; of a matrix in Fortran's order some rows, as in a tile, do not."""
+    layout, forward = names.plan.layouts[value], tuple(range(len(value.shape)))
     size = value.dtype.itemsize  # type: ignore[union-attr]
-    forward = tuple(range(last + 1))
-    if axis in (None, 0) and is_dense(layout, forward, size):
+    if is_dense(layout, forward, size):
         return True
-    return "F" in orders and axis in (None, last) and is_dense(layout, forward[::-1], size)
+    split = isinstance(names, LoopNames) and names.tile.axes.get(value) == 0
+    return "F" in orders and not split and is_dense(layout, forward[::-1], size)
 
 
 # Kernels and effects.
