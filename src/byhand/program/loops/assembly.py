@@ -41,7 +41,7 @@ RESERVED = {
     "spent",
     "table",
 }
-NUMBERED = re.compile(r"(kernel|nest|call|copy|output)_\d+")
+NUMBERED = re.compile(r"(batch|call|copy|kernel|nest|output)_\d+")
 """Names that generated text has for things of its own."""
 
 HEADER = '''"""{name}: the loops of one run.

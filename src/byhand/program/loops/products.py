@@ -42,7 +42,7 @@ class Product:
         n, m, k = self.sizes
         indent, places = "", [[name] for name in names]
         for depth, (size, steps) in enumerate(self.batch):
-            i = f"b{depth}"
+            i = f"batch_{depth + 1}"
             yield f"{indent}for {i} in range({size}):"
             indent += "    "
             for place, step in zip(places, steps, strict=True):
