@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from byhand.program.loops import cache, machine_code, translation
 from byhand.program.loops.blas import numpys_blas
 from byhand.program.loops.machine_code import INTEGER, REAL, functions, optimised
 from byhand.program.loops.terms import NUMBERS
+from byhand.program.loops.vocabulary import HEADER
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +117,11 @@ def test_a_loop_without_rounds_does_nothing() -> None:
 def test_kernels_return_early() -> None:
     run = kernel("if n > 3:\n    return 5\nif n == 2:\n    return 6", "n", [INTEGER])
     assert [run(n) for n in (4, 2, 1)] == [5, 6, 0]
+
+
+def test_arrays_have_the_address_of_their_data_where_kernels_look_for_it() -> None:
+    for x in (np.zeros((3, 4), np.float32)[1:], np.zeros(()), np.zeros((2, 0))):
+        assert ctypes.c_int64.from_address(id(x) + HEADER).value == x.ctypes.data
 
 
 def test_tables_offsets_and_numbers() -> None:
@@ -226,3 +234,15 @@ def test_without_llvm_the_error_says_what_to_install() -> None:
     )
     assert "pip install 'byhand[fast]'" in run.stdout
     assert issubclass(UsageError, ValueError)
+
+
+def test_small_numbers_are_flushed_and_exact_again() -> None:
+    x, y = np.array([1e-30], np.float32), np.zeros(3, np.float32)
+    kernel(
+        "p = argument_f4(x)\nq = argument_f4(y)\nq[0] = p[0] * f4(1e-10)\nsmall = flush()\nq[1] = p[0] * f4(1e-10)\n"
+        "restore(small)\nq[2] = p[0] * f4(1e-10)"
+    )(id(x), id(y))
+    assert y[0] == y[2] == np.float32(1e-30) * np.float32(1e-10) > 0
+    if platform.machine().lower() in ("x86_64", "amd64", "aarch64", "arm64"):
+        assert y[1] == 0
+    assert (x * np.float32(1e-10))[0] > 0  # here, too

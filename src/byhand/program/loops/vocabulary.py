@@ -5,6 +5,7 @@ Each is a function of the text that is being written and of its arguments.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 
 from byhand.program.loops.blas import SYMBOLS, numpys_blas
@@ -32,6 +33,8 @@ Reading it there takes no time; `array.ctypes.data` takes 1.0 µs, a third of th
 
 ANY_ORDER = "reassoc nsz contract"
 """What LLVM may do with a running sum: add up in as many lanes as the machine has."""
+
+MACHINE = platform.machine().lower()
 
 ROW_MAJOR, AS_IT_IS, FLIPPED = 101, 111, 112  # of CBLAS
 
@@ -143,6 +146,36 @@ def _gemm(symbol: str, kind: Type) -> Word:
     return word
 
 
+def _flush(block: Block) -> Term:
+    """Let numbers that are too small to be normal be 0 from here on; what was the case before, for `restore`."""
+    if MACHINE in ("x86_64", "amd64"):
+        place = block.place(NUMBERS["i4"])
+        block.declared["llvm.x86.sse.stmxcsr"] = "declare void @llvm.x86.sse.stmxcsr(ptr)"
+        block.run(f"call void @llvm.x86.sse.stmxcsr(ptr {place})")
+        before = block.do(NUMBERS["i4"], f"load i32, ptr {place}")
+        _restore(block, block.do(NUMBERS["i4"], f"or i32 {before.text}, {0x8040}"))
+        return before
+    if MACHINE in ("aarch64", "arm64"):
+        block.declared["llvm.aarch64.get.fpcr"] = "declare i64 @llvm.aarch64.get.fpcr()"
+        before = block.do(INDEX, "call i64 @llvm.aarch64.get.fpcr()")
+        _restore(block, block.do(INDEX, f"or i64 {before.text}, {1 << 24}"))
+        return before
+    return cast(block, literal(0), INDEX)
+
+
+def _restore(block: Block, mode: Term) -> Term:
+    """Treat small numbers as before."""
+    if MACHINE in ("x86_64", "amd64"):
+        place = block.place(NUMBERS["i4"])
+        block.run(f"store i32 {mode.text}, ptr {place}")
+        block.declared["llvm.x86.sse.ldmxcsr"] = "declare void @llvm.x86.sse.ldmxcsr(ptr)"
+        block.run(f"call void @llvm.x86.sse.ldmxcsr(ptr {place})")
+    elif MACHINE in ("aarch64", "arm64"):
+        block.declared["llvm.aarch64.set.fpcr"] = "declare void @llvm.aarch64.set.fpcr(i64)"
+        block.run(f"call void @llvm.aarch64.set.fpcr(i64 {mode.text})")
+    return literal(None)
+
+
 WORDS: dict[str, Word] = {
     "where": _where, "maximum": _extreme(">"), "minimum": _extreme("<"),
     "plus": _running("add"), "times": _running("mul"),
@@ -151,7 +184,7 @@ WORDS: dict[str, Word] = {
     **{code: _casting(kind) for code, kind in NUMBERS.items()},
     **{f"pointer_{code}": _pointer(kind) for code, kind in POINTERS.items()},
     **{f"argument_{code}": _argument(kind) for code, kind in POINTERS.items()},
-    "at": _at,
+    "at": _at, "flush": _flush, "restore": _restore,
     "bits_f4": _bits(NUMBERS["f4"], NUMBERS["i4"]), "of_bits_f4": _bits(NUMBERS["i4"], NUMBERS["f4"]),
     "bits_f8": _bits(NUMBERS["f8"], NUMBERS["i8"]), "of_bits_f8": _bits(NUMBERS["i8"], NUMBERS["f8"]),
     "gemm_f4": _gemm(SYMBOLS[0], NUMBERS["f4"]), "gemm_f8": _gemm(SYMBOLS[1], NUMBERS["f8"]),
