@@ -52,15 +52,16 @@ def flat_places(node: Node, lies: Layouts) -> tuple[int, int, Any] | None:
     (where, value), steps = moving[0], [int(np.prod(x.shape[axis + 1 :], dtype=int)) for axis in range(len(x.shape))]
     if not _indexable(node, x, value, lies):
         return None
-    rest: Any = np.zeros((), np.int64)
+    parts = []
     for axis, array in enumerate(arrays):
         if axis != where:
             if array.dtype.kind not in "iu" or not array.size:
                 return None
             if array.data.min() < 0 or array.data.max() >= x.shape[axis]:
                 return None
-            rest = rest + array.data.astype(np.int64) * steps[axis]
-    return where, steps[where], rest
+            same = steps[axis] == 1 and array.dtype == np.int64  # then it is there already: no second array of it
+            parts.append(array.data if same else array.data.astype(np.int64) * steps[axis])
+    return where, steps[where], sum(parts[1:], parts[0])
 
 
 def _indexable(node: Node, x: Value, places: Value, lies: Layouts) -> bool:
