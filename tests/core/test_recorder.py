@@ -53,19 +53,44 @@ def test_a_result_is_always_an_ndarray_underneath() -> None:
 
 
 @pytest.mark.parametrize(("a", "b"), list(itertools.product(DTYPES, DTYPES)))
-def test_promotion_is_numpys(a: Any, b: Any) -> None:
-    out = byhand.Tensor(np.ones(2, a)) * byhand.Tensor(np.ones(2, b))
-    assert out.dtype == np.result_type(a, b)
+def test_kinds_come_before_sizes_in_promotion(a: Any, b: Any) -> None:
+    floats = [dtype for dtype in (a, b) if dtype in FLOATS]
+    x, y, numpys = byhand.Tensor(np.ones(2, a)), byhand.Tensor(np.ones(2, b)), np.result_type(a, b)
+    expected = np.result_type(*floats) if floats and numpys == np.float64 else numpys
+    assert (x * y).dtype == byhand.cat([x, y]).dtype == expected
+    assert (x / y).dtype == (expected if floats else np.float32)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("number", [2, 2.5, True])
-def test_python_numbers_are_weak(dtype: Any, number: Any) -> None:
+@pytest.mark.parametrize("number", [2, True])
+def test_python_integers_are_weak(dtype: Any, number: Any) -> None:
     x = byhand.Tensor(np.ones(2, dtype))
-    expected = (np.ones(2, dtype) * number).dtype
-    assert (x * number).dtype == expected == (number * x).dtype
-    if np.dtype(dtype).kind == "f":
-        assert expected == dtype
+    assert (x * number).dtype == (np.ones(2, dtype) * number).dtype == (number * x).dtype
+
+
+def test_beside_floats_integers_become_the_default_float() -> None:
+    n = byhand.tensor([1, 2, 3])
+    for out in (n * 2.5, 2.5 * n, n / 2, n / n, n.sqrt(), n**0.5, byhand.where(n > 1, n, 0.5), n.sum() / n.sum()):
+        assert out.dtype == byhand.float32, out
+    byhand.set_default_dtype(byhand.float64)
+    try:
+        assert (n * 2.5).dtype == n.sqrt().dtype == byhand.float64
+    finally:
+        byhand.set_default_dtype(byhand.float32)
+
+
+def test_tensors_without_axes_and_numpys_numbers_do_not_widen() -> None:
+    x, n = byhand.ones(3), byhand.tensor([1, 2, 3])
+    for out in (x * np.sqrt(2.0), np.float64(2) * x, x * byhand.tensor(2.0, dtype=byhand.float64), x / n.sum()):
+        assert out.dtype == byhand.float32
+    assert (byhand.tensor(2.0, dtype=byhand.float64) * n).dtype == byhand.float64
+    assert (x * byhand.ones(3, dtype=byhand.float64)).dtype == byhand.float64
+
+
+def test_gradients_pass_the_cast_of_a_promotion() -> None:
+    x, n = byhand.ones(3, requires_grad=True), byhand.tensor([1, 2, 3])
+    (x * n).sum().backward()
+    assert x.grad.dtype == byhand.float32 and x.grad.tolist() == [1, 2, 3]
 
 
 @given(st.sampled_from(FLOATS), st.floats(-100, 100, allow_nan=False))

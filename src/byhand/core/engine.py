@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from byhand.core import mutation
+from byhand.core import mutation, promotion
 from byhand.core.capture import slot, tracer
 from byhand.core.errors import GraphError
 from byhand.core.op import signature
@@ -24,9 +24,8 @@ from byhand.core.variable import Variable
 
 ndarray = np.ndarray
 
-# Set by `byhand.ops.reduce` and `byhand.ops.elementwise`: an op like all others, which on arrays is its kernel.
+# Set by `byhand.ops.reduce`: an op like all others, which on arrays is its kernel.
 unbroadcast: Any = None
-cast: Any = None
 
 
 def walk(
@@ -107,7 +106,7 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
             if gx.shape != source.shape:
                 gx = unbroadcast(gx, shape=source.shape)
             if gx.dtype is not source.dtype and gx.dtype != source.dtype:
-                gx = cast(gx, dtype=source.dtype)
+                gx = promotion.cast(gx, dtype=source.dtype)
             if source not in grads:
                 if source.op is None:
                     leaves.append(source)

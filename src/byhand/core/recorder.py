@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from byhand.core.complaint import explain
+from byhand.core.promotion import DOUBLE, narrowed
 from byhand.core.tape import Node, mode, next_serial
 from byhand.core.variable import Relations, Variable
 
@@ -65,9 +66,15 @@ def replace_kernel(function: Callable[..., Any], kernel: Callable[..., Any]) -> 
     return before
 
 
+def _double(op: Op) -> Any:
+    """float64 for the ops whose result NumPy may have made wider than PyTorch would, else None: no dtype is that."""
+    return DOUBLE if op.kind in ("elementwise", "move") and "dtype" not in op.attributes else None
+
+
 def _unary(op: Op) -> Callable[..., Any]:
     kernel, rules, masks = op.ufunc or op.kernel, op.rules, op.masks  # a ufunc saves a Python frame, 30 ns
     attrs: dict[str, Any] = {}
+    double = _double(op)
 
     def call(x: Any) -> Any:
         if not isinstance(x, Variable):
@@ -79,6 +86,8 @@ def _unary(op: Op) -> Callable[..., Any]:
             raise explain(op, error, (x,), attrs) from error
         if type(out) is not ndarray:
             out = asarray(out)
+        if out.dtype is double and (again := narrowed(call, (x,), attrs)) is not None:
+            return again
         result = new(Result)
         result.array = out
         if x.node is None or not rules or (mode.quiet and not mode.recording):
@@ -101,6 +110,7 @@ def _unary(op: Op) -> Callable[..., Any]:
 
 def _unary_attrs(op: Op) -> Callable[..., Any]:
     kernel, rules, masks = op.kernel, op.rules, op.masks
+    double = _double(op)
 
     def call(x: Any, **attrs: Any) -> Any:
         if not isinstance(x, Variable):
@@ -112,6 +122,8 @@ def _unary_attrs(op: Op) -> Callable[..., Any]:
             raise explain(op, error, (x,), attrs) from error
         if type(out) is not ndarray:
             out = asarray(out)
+        if out.dtype is double and (again := narrowed(call, (x,), attrs)) is not None:
+            return again
         result = new(Result)
         result.array = out
         if x.node is None or not rules or (mode.quiet and not mode.recording):
@@ -135,6 +147,7 @@ def _unary_attrs(op: Op) -> Callable[..., Any]:
 def _binary(op: Op) -> Callable[..., Any]:
     kernel, rules, masks = op.ufunc or op.kernel, op.rules, op.masks  # a ufunc saves a Python frame, 30 ns
     attrs: dict[str, Any] = {}
+    double = _double(op)
 
     def call(x: Any, y: Any) -> Any:
         if isinstance(x, Variable):
@@ -153,6 +166,8 @@ def _binary(op: Op) -> Callable[..., Any]:
             raise explain(op, error, (x, y), attrs) from error
         if type(out) is not ndarray:
             out = asarray(out)
+        if out.dtype is double and (again := narrowed(call, (x, y), attrs)) is not None:
+            return again
         result = new(Result)
         result.array = out
         if (nx is None and ny is None) or not rules or (mode.quiet and not mode.recording):
@@ -176,6 +191,7 @@ def _binary(op: Op) -> Callable[..., Any]:
 def _ternary(op: Op) -> Callable[..., Any]:
     kernel, rules, masks = op.kernel, op.rules, op.masks
     attrs: dict[str, Any] = {}
+    double = _double(op)
 
     def call(x: Any, y: Any, z: Any) -> Any:
         nx = ny = nz = None
@@ -195,6 +211,8 @@ def _ternary(op: Op) -> Callable[..., Any]:
             raise explain(op, error, (x, y, z), attrs) from error
         if type(out) is not ndarray:
             out = asarray(out)
+        if out.dtype is double and (again := narrowed(call, (x, y, z), attrs)) is not None:
+            return again
         result = new(Result)
         result.array = out
         tracked = (nx is not None) + 2 * (ny is not None) + 4 * (nz is not None)
@@ -218,6 +236,7 @@ def _ternary(op: Op) -> Callable[..., Any]:
 
 def _nary(op: Op) -> Callable[..., Any]:
     kernel, rules = op.kernel, op.rules
+    double = _double(op)
 
     def call(*operands: Any, **attrs: Any) -> Any:
         nodes = [x.node if isinstance(x, Variable) else None for x in operands]
@@ -235,6 +254,8 @@ def _nary(op: Op) -> Callable[..., Any]:
             raise explain(op, error, operands, attrs) from error
         if type(out) is not ndarray:
             out = asarray(out)
+        if out.dtype is double and (again := narrowed(call, operands, attrs)) is not None:
+            return again
         result = new(Result)
         result.array = out
         result.node = None

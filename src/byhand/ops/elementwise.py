@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from byhand.core import engine
+from byhand.core import promotion
 from byhand.core.capture import refuse
 from byhand.core.op import ELEMENTWISE, derive, op
 from byhand.core.recorder import wrap
@@ -106,7 +106,7 @@ def clone(x: Array) -> Array:
     return x.copy(order="K")
 
 
-engine.cast = cast
+promotion.cast = cast
 
 derive(add, x=lambda g: g, y=lambda g: g)
 derive(sub, x=lambda g: g, y=lambda g: -g)
