@@ -1,8 +1,8 @@
 """The benchmark: every number that byhand promises, as a ratio between contenders that take turns in one process.
 
 `byhand bench` calls `main`. Sections are modules of this package that return a table: `steps` (a training step by
-hand, in byhand and in PyTorch), `compiled` (the same step written out, against other compilers), `overhead`, `memory`,
-`loading` and `jobs`. PyTorch, JAX and llvmlite are optional.
+hand, in byhand and in PyTorch), `compiled` (the same step written out, against other compilers), `breadth` (CNN, LSTM
+and GPT), `overhead`, `memory`, `loading` and `jobs`. PyTorch, JAX and llvmlite are optional.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from byhand.bench import compiled, jobs, loading, memory, overhead, steps
+from byhand.bench import breadth, compiled, jobs, loading, memory, overhead, steps
 from byhand.bench.networks import is_installed
 from byhand.bench.tables import Table, show
 from byhand.core.errors import DataError, UsageError
@@ -26,6 +26,7 @@ from byhand.core.errors import DataError, UsageError
 SECTIONS: dict[str, Callable[[int, bool], Table]] = {
     "steps": steps.measure,
     "compiled": compiled.measure,
+    "breadth": breadth.measure,
     "overhead": overhead.measure,
     "memory": memory.measure,
     "loading": loading.measure,

@@ -77,17 +77,17 @@ def times(timings: Timings) -> dict[str, str]:
 def rows(name: str, timings: Timings) -> list[Row]:
     """The ratios that count for one network."""
     bounds, others = LOOPS[name], [n for n in timings.seconds if n not in OURS]
-    found = [_ratio(f"{name}: planned over by hand", timings, "planned", "by hand", PLANNED)]
+    found = [ratio_row(f"{name}: planned over by hand", timings, "planned", "by hand", PLANNED)]
     if "loops" not in timings.seconds:
         return [*found, Row(f"{name}: loops over by hand", NO_LLVM, _must(bounds.by_hand))]
-    found.append(_ratio(f"{name}: loops over by hand", timings, "loops", "by hand", bounds.by_hand))
+    found.append(ratio_row(f"{name}: loops over by hand", timings, "loops", "by hand", bounds.by_hand))
     if others:
         fastest = timings.fastest(*others)
-        found.append(_ratio(f"{name}: loops over {fastest}", timings, "loops", fastest, bounds.rivals))
+        found.append(ratio_row(f"{name}: loops over {fastest}", timings, "loops", fastest, bounds.rivals))
     else:
         found.append(Row(f"{name}: loops over the fastest other", "none is installed", _must(bounds.rivals)))
     if bounds.products is not None:
-        found.append(_ratio(f"{name}: loops over products", timings, "loops", "products", bounds.products))
+        found.append(ratio_row(f"{name}: loops over products", timings, "loops", "products", bounds.products))
     return found
 
 
@@ -112,7 +112,8 @@ def _family(name: str) -> str:
     return name.removesuffix(" 1").removesuffix(" 2")
 
 
-def _ratio(what: str, timings: Timings, mine: str, rival: str, bound: float) -> Row:
+def ratio_row(what: str, timings: Timings, mine: str, rival: str, bound: float) -> Row:
+    """One contender's time over another's."""
     ratio = timings.ratio(mine, rival)
     measured = f"{duration(timings.median(mine))} · {duration(timings.median(rival))}"
     return Row(what, measured, _must(bound), ratio, timings.ratio_of_medians(mine, rival), ratio <= bound)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from byhand.bench.architectures import ARCHITECTURES
 from byhand.bench.networks import (
     NETWORKS,
     by_hand_step,
@@ -59,7 +60,7 @@ def measure(rounds: int, quick: bool) -> Table:
 
 
 def weigh(contender: str, network: str) -> int:
-    """`peak` of one contender, measured in a fresh process: "byhand" (eager), "planned", "by hand" or "torch"."""
+    """`peak` of one contender in a fresh process: "byhand" (eager), "planned", "loops", "by hand" or "torch"."""
     code = f"from byhand.bench.memory import peak; print(peak({contender!r}, {network!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -70,12 +71,12 @@ def weigh(contender: str, network: str) -> int:
 
 def peak(contender: str, name: str) -> int:
     """Peak of live array bytes of `contender` on the network called `name`; call it in a fresh process."""
-    network = next(n for n in NETWORKS if n.name == name)
+    network = next(n for n in (*NETWORKS, *ARCHITECTURES) if n.name == name)
     if contender == "torch":
         return _peak_of_pytorch(network)
     whole_package("byhand")  # before tracing starts: what it holds is no array of the step
     tracemalloc.start()
-    if contender == "planned":
+    if contender in ("planned", "loops"):
         step = compiled_step(network, contender)
     else:
         step = by_hand_step(network) if contender == "by hand" else library_step(contender, network)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from byhand.bench.by_hand import Floats, Labels, ThreeLayerReLUAdam, TwoLayerReLU, TwoLayerTanh
+from byhand.core.errors import UsageError
 
 Step = Callable[[], Any]
 
@@ -26,14 +27,14 @@ Step = Callable[[], Any]
 class Network:
     """What every contender builds the same step from: a model, first weights, a batch and an optimiser.
 
-    A kind of network is a subclass that says how; `by_hand` makes the plain NumPy contender.
+    A kind of network is a subclass that says how; `by_hand` makes the plain NumPy contender, where there is one.
     """
 
     name: str
     optimizer: str
     lr: float
     weight_decay: float = 0.0
-    by_hand: Callable[..., Any]
+    by_hand: Callable[..., Any] | None = None
 
     @property
     def title(self) -> str:
@@ -134,11 +135,13 @@ def initial_weights(network: Network, dtype: DTypeLike = np.float32) -> list[Flo
 def made_up_batch(network: Network, dtype: DTypeLike = np.float32) -> tuple[Floats, Labels]:
     """The batch that every contender trains on."""
     x, labels = network.examples(np.random.default_rng(1))
-    return x.astype(dtype), labels
+    return x.astype(dtype) if x.dtype.kind == "f" else x, labels
 
 
 def by_hand_step(network: Network, dtype: DTypeLike = np.float32) -> Step:
     """The training step in plain NumPy; each call updates the weights and returns the loss before the update."""
+    if network.by_hand is None:
+        raise UsageError(f"nobody has written {network.name} by hand")
     options = {"decay": network.weight_decay} if network.weight_decay else {}
     model = network.by_hand(initial_weights(network, dtype), network.lr, **options)
     x, labels = made_up_batch(network, dtype)

@@ -54,7 +54,7 @@ def jitted_by_jax(network: Network) -> Step:
     step = _jitted(network)
     # copies: asarray would look at NumPy's own memory, which is not to be given away
     parameters = [numpy.array(w) for w in initial_weights(network)]
-    zeros = [[numpy.zeros_like(p) for p in parameters] for _ in range(2 * (network.optimizer == "Adam"))]
+    zeros = [[numpy.zeros_like(p) for p in parameters] for _ in range(2 * network.optimizer.startswith("Adam"))]
     state = (numpy.float32(0), *zeros)
     x, labels = (numpy.array(array) for array in made_up_batch(network))
 
@@ -70,7 +70,8 @@ def jitted_by_jax(network: Network) -> Step:
 def _jitted(network: Network) -> Callable[..., Any]:
     """Compiled once for each network."""
     jax: Any = import_module("jax")
-    update = {"SGD": _descent, "Adam": _adam}[network.optimizer]
+    update = {"SGD": _descent, "Adam": _adam, "AdamW": _adam}[network.optimizer]
+    decoupled = network.weight_decay if network.optimizer == "AdamW" else 0.0
 
     def loss_of(parameters: Sequence[Any], x: Any, labels: Any) -> Any:
         scores = jax.nn.log_softmax(network.scores(jax, parameters, x))
@@ -79,7 +80,9 @@ def _jitted(network: Network) -> Callable[..., Any]:
 
     def step(parameters: Any, state: Any, x: Any, labels: Any) -> tuple[Any, Any, Any]:
         loss, gradients = jax.value_and_grad(loss_of)(parameters, x, labels)
-        if network.weight_decay:
+        if decoupled:
+            parameters = [p * (1 - network.lr * decoupled) for p in parameters]
+        elif network.weight_decay:
             gradients = [g + network.weight_decay * p for p, g in zip(parameters, gradients, strict=True)]
         parameters, state = update(network.lr, parameters, gradients, state)
         return parameters, state, loss

@@ -17,9 +17,11 @@ import numpy as np
 
 from byhand.core.errors import DataError, UsageError
 from byhand.core.generator import default_generator
+from byhand.core.threads import limit_blas_threads
 from byhand.data.dataset import TensorDataset
 from byhand.data.datasets import Splits, Table, load
 from byhand.data.loader import DataLoader
+from byhand.interop.file import write_atomically
 from byhand.nn.module import Module
 from byhand.tensor import Tensor
 from byhand.train import architecture
@@ -29,8 +31,6 @@ from byhand.train.metrics import R2, Accuracy, ConfusionMatrix, MacroF1, Metric,
 from byhand.train.recipe import Recipe
 from byhand.train.run import CONFIG, Run, library_version
 from byhand.train.step import resolved
-from byhand.train.storage import write_atomically
-from byhand.train.threads import limit_blas_threads
 from byhand.train.training import evaluate
 
 RESULT = "result.json"

@@ -1,4 +1,4 @@
-"""How many threads NumPy's matrix products may use. Called by `byhand train`, which by default takes one.
+"""How many threads NumPy's matrix products may use. Called by users, and by `byhand train`, which by default takes one.
 
 Measured on 2 cores with the recipe for digits: one thread takes 2 s; two take 2 s on an idle machine, and 20 to 70 s
 beside another busy process, because OpenBLAS's threads wait for each other spinning. And the bits of a product depend
@@ -10,31 +10,58 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-_SETTERS = (
-    "scipy_openblas_set_num_threads64_",
-    "scipy_openblas_set_num_threads",
-    "openblas_set_num_threads64_",
-    "openblas_set_num_threads",
+from byhand.core.errors import UsageError
+
+_NAMES = (
+    "scipy_openblas_{}_num_threads64_",
+    "scipy_openblas_{}_num_threads",
+    "openblas_{}_num_threads64_",
+    "openblas_{}_num_threads",
 )
 
 
 def limit_blas_threads(count: int) -> bool:
     """Let OpenBLAS use `count` threads from now on; False, and no harm, if NumPy has another BLAS."""
+    setter = _function("set")
+    if setter is None:
+        return False
+    setter.argtypes, setter.restype = [ctypes.c_int], None
+    setter(count)
+    return True
+
+
+def set_num_threads(count: int) -> None:
+    """Let matrix products use so many threads. Raises UsageError for less than one."""
+    if count < 1:
+        raise UsageError(f"{count} threads compute nothing; use at least 1")
+    limit_blas_threads(count)
+
+
+def get_num_threads() -> int:
+    """How many threads matrix products use; 1 if NumPy's BLAS does not say."""
+    getter = _function("get")
+    if getter is None:
+        return 1
+    getter.argtypes, getter.restype = [], ctypes.c_int
+    return int(getter())
+
+
+def _function(verb: str) -> Any:
+    """OpenBLAS's function that gets or sets the number of threads."""
     for path in _libraries():
         try:
             library = ctypes.CDLL(str(path))  # loaded already: this is the very one that NumPy calls
         except OSError:
             continue
-        for name in _SETTERS:
-            setter = getattr(library, name, None)
-            if setter is not None:
-                setter.argtypes, setter.restype = [ctypes.c_int], None
-                setter(count)
-                return True
-    return False
+        for name in _NAMES:
+            found = getattr(library, name.format(verb), None)
+            if found is not None:
+                return found
+    return None
 
 
 def _libraries() -> Iterator[Path]:

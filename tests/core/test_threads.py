@@ -7,12 +7,13 @@ import sys
 import numpy as np
 import pytest
 
-from byhand.train import threads
+from byhand.core import threads
+from byhand.core.errors import UsageError
 
 SCRIPT = """
 import os, sys
 import numpy as np
-from byhand.train.threads import limit_blas_threads
+from byhand.core.threads import limit_blas_threads
 limit_blas_threads(int(sys.argv[1]))
 a = np.ones((900, 900))
 for _ in range(4):
@@ -37,3 +38,14 @@ def test_one_thread_and_two() -> None:
 def test_another_blas_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "_libraries", lambda: iter(()))
     assert threads.limit_blas_threads(1) is False
+
+
+def test_pytorchs_names() -> None:
+    before = threads.get_num_threads()
+    try:
+        threads.set_num_threads(1)
+        assert threads.get_num_threads() == 1
+        with pytest.raises(UsageError, match=r"at least 1"):
+            threads.set_num_threads(0)
+    finally:
+        threads.set_num_threads(before)
