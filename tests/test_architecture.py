@@ -18,7 +18,8 @@ SOURCE = ROOT / "src" / "byhand"
 # Bottom to top: a module imports from its own floor and the floors below. `utils` holds PyTorch's paths as aliases;
 # "byhand" is the package's own `__init__`, the public face: only what uses the library from outside stands above it.
 FLOORS = (
-    "core", "ops", "tensor", "creation", "autograd", "program", "nn", "optim", "data", "utils", "train", "byhand",
+    "core", "ops", "tensor", "creation", "linalg", "fft", "autograd", "program", "func", "nn", "optim", "interop", "data", "utils", "train", "amp", "cuda",
+    "backends", "accelerator", "jit", "distributions", "byhand",
     "bench", "cli",
 )  # fmt: skip
 DEPENDENCIES = {"numpy", "safetensors", "rich", "typer"}
@@ -27,7 +28,7 @@ LONGEST = 400
 LONGER: dict[str, str] = {}  # path under src/byhand: the reason why it is not split
 
 VAGUE = re.compile(r"(^|_)(utils?|helpers?|misc|common)(_|$)")
-PYTORCHS_PATHS = {"utils", "nn/utils"}
+PYTORCHS_PATHS = {"utils", "nn/utils", "optim/swa_utils"}
 
 
 @cache

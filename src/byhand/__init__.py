@@ -10,20 +10,30 @@ import importlib
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
-from byhand import autograd, nn
+import numpy as np
+
+from byhand import autograd, fft, linalg, nn
 from byhand.core import errors
 from byhand.core.dtypes import (
-    bool, device, double, finfo, float, float16, float32, float64, get_default_dtype, half, iinfo, int, int8, int16,
-    int32, int64, long, set_default_dtype, short, uint8, uint16, uint32, uint64,
+    bool, cdouble, cfloat, channels_last, channels_last_3d, complex64, complex128, contiguous_format, device, double,
+    finfo, float, float16, float32, float64, get_default_dtype, half, iinfo, int, int8, int16, int32, int64, long, memory_format, preserve_format,
+    set_default_dtype, short, strided, uint8, uint16, uint32, uint64,
 )  # fmt: skip
 from byhand.core.errors import ByhandError
 from byhand.core.generator import Generator, default_generator, manual_seed
+from byhand.core.settings import (
+    are_deterministic_algorithms_enabled, get_default_device, get_float32_matmul_precision, get_rng_state, initial_seed,
+    seed, set_default_device, set_float32_matmul_precision, set_rng_state, use_deterministic_algorithms,
+)  # fmt: skip
 from byhand.core.tape import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from byhand.core.threads import get_num_threads, set_num_threads
 from byhand.creation import (
+    BoolTensor, ByteTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor, ShortTensor,
     arange, as_tensor, asarray, empty, empty_like, eye, from_dlpack, from_numpy, full, full_like, is_floating_point,
     is_tensor, linspace, logspace, normal, numel, ones, ones_like, rand, rand_like, randint, randint_like, randn,
     randn_like, randperm, scalar_tensor, tensor, tril_indices, triu_indices, zeros, zeros_like,
 )  # fmt: skip
+from byhand.interop.torch import load, save
 from byhand.ops.activation import log_softmax, relu, sigmoid, softmax
 from byhand.ops.compare import (
     allclose, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, eq, equal, ge,
@@ -39,10 +49,15 @@ from byhand.ops.index import (
     argwhere, gather, index_add, index_copy, index_fill, index_select, masked_fill, masked_select, nonzero,
     repeat_interleave, scatter, scatter_add, take, take_along_dim,
 )  # fmt: skip
+from byhand.ops.complex import angle, complex, conj, imag, is_complex, isreal, polar, real, view_as_complex, view_as_real
+from byhand.ops.determinant import det, logdet, slogdet
+from byhand.ops.elimination import lu_unpack
 from byhand.ops.linalg import addmm, addmv, baddbmm, bmm, cdist, dot, einsum, inner, matmul, mm, mv, outer, tensordot
+from byhand.ops.older import cholesky, lu_solve, norm, qr, svd, triangular_solve
+from byhand.ops.product import addbmm, addr, chain_matmul, cross, kron
 from byhand.ops.random import bernoulli, multinomial
 from byhand.ops.reduce import (
-    all, amax, amin, any, argmax, argmin, count_nonzero, dist, logsumexp, mean, nanmean, nansum, norm, prod, std,
+    all, amax, amin, any, argmax, argmin, count_nonzero, dist, logsumexp, mean, nanmean, nansum, prod, std,
     std_mean, sum, var, var_mean,
 )  # fmt: skip
 from byhand.ops.scale import add, addcdiv, addcmul, div, lerp, sub
@@ -57,6 +72,9 @@ from byhand.ops.sort import (
     aminmax, argsort, bincount, bucketize, histc, kthvalue, max, median, min, quantile, searchsorted, sort, topk,
     unique,
 )  # fmt: skip
+from byhand.ops.solve import (
+    cholesky_inverse, cholesky_solve, inverse, matrix_exp, matrix_power, pinverse,
+)  # fmt: skip
 from byhand.ops.special import erf, erfc
 from byhand.program import compile
 from byhand.ops.trigonometry import (
@@ -64,9 +82,11 @@ from byhand.ops.trigonometry import (
 )  # fmt: skip
 from byhand.ops.triangle import diag, diag_embed, diagflat, diagonal, trace, tril, triu
 from byhand.tensor import Tensor
+from byhand.tensor.display import set_printoptions
 
 if TYPE_CHECKING:
-    from byhand import data, optim, train, utils
+    from byhand import accelerator, amp, backends, cuda, data, distributions, func, jit, optim, train, utils
+    from byhand.amp import GradScaler, autocast
 
 absolute, negative, multiply, divide, subtract, fix = abs, neg, mul, div, sub, trunc
 arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
@@ -76,46 +96,65 @@ greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 clip, ger, row_stack = clamp, outer, vstack
 
 newaxis = None
+Size = tuple
+dtype = np.dtype
 
 __version__ = "0.1.0"
+
+ROOMS = (
+    "accelerator", "amp", "backends", "cuda", "data", "distributions", "func", "interop", "jit", "optim", "train", "utils",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     """Import a room when it is first entered: `import byhand` alone stays quick."""
-    if name in ("data", "optim", "train", "utils"):
+    if name in ROOMS:
         return importlib.import_module(f"byhand.{name}")
+    if name in ("autocast", "GradScaler"):
+        return getattr(importlib.import_module("byhand.amp"), name)
+    if name == "vmap":
+        return importlib.import_module("byhand.func").vmap
     raise AttributeError(f"byhand has no {name!r}")
 
 
 __all__ = [
-    "ByhandError", "Generator", "Tensor", "abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "addmm",
-    "addmv", "all", "allclose", "amax", "amin", "aminmax", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
-    "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "argwhere", "as_tensor", "asarray", "asin", "asinh",
-    "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "autograd", "baddbmm", "bernoulli", "bincount", "bitwise_and",
-    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bmm", "bool",
-    "broadcast_shapes", "broadcast_tensors", "broadcast_to", "bucketize", "cat", "cdist", "ceil", "chunk", "clamp",
-    "clamp_max", "clamp_min", "clip", "clone", "column_stack", "compile", "concat", "concatenate", "cos", "cosh",
-    "count_nonzero",
-    "cummax", "cummin", "cumprod", "cumsum", "data", "default_generator", "deg2rad", "device", "diag", "diag_embed",
-    "diagflat", "diagonal", "diff", "dist", "div", "divide", "dot", "double", "e", "einsum", "empty", "empty_like",
-    "enable_grad", "eq", "equal", "erf", "erfc", "errors", "exp", "exp2", "expm1", "eye", "finfo", "fix", "flatten",
-    "flip", "fliplr", "flipud", "float", "float16", "float32", "float64", "floor", "floor_divide", "fmod", "frac",
-    "from_dlpack", "from_numpy", "full", "full_like", "gather", "ge", "ger", "get_default_dtype", "greater",
-    "greater_equal", "gt", "half", "histc", "hstack", "hypot", "iinfo", "index_add", "index_copy", "index_fill",
-    "index_select", "inf", "inference_mode", "inner", "int", "int16", "int32", "int64", "int8", "is_floating_point",
-    "is_grad_enabled", "is_tensor", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "kthvalue",
-    "le", "lerp", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logspace", "logsumexp", "long", "lt",
-    "manual_seed", "masked_fill", "masked_select", "matmul", "max", "maximum", "mean", "median", "meshgrid", "min",
-    "minimum", "mm", "moveaxis", "movedim", "mul", "multinomial", "multiply", "mv", "nan", "nan_to_num", "nanmean",
-    "nansum", "narrow", "ne", "neg", "negative", "newaxis", "nn", "no_grad", "nonzero", "norm", "normal", "not_equal",
-    "numel", "ones", "ones_like", "optim", "outer", "permute", "pi", "pow", "prod", "quantile", "rad2deg", "rand",
-    "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "ravel", "reciprocal", "relu",
-    "remainder", "repeat_interleave", "reshape", "roll", "rot90", "round", "row_stack", "rsqrt", "scalar_tensor",
-    "scatter", "scatter_add", "searchsorted", "set_default_dtype", "set_grad_enabled", "sgn", "short", "sigmoid",
-    "sign", "sin", "sinh", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "std_mean", "sub",
-    "subtract", "sum", "swapaxes", "swapdims", "t", "take", "take_along_dim", "tan", "tanh", "tensor", "tensor_split",
-    "tensordot", "tile", "topk", "trace", "train", "transpose", "tril", "tril_indices", "triu", "triu_indices",
-    "true_divide", "trunc", "uint16", "uint32", "uint64", "uint8", "unbind", "unflatten", "unique", "unsqueeze",
-    "utils", "var", "var_mean", "vdot", "vstack", "where", "xlogy", "zeros", "zeros_like",
+    "BoolTensor", "ByhandError", "ByteTensor", "DoubleTensor", "FloatTensor", "Generator", "GradScaler", "HalfTensor",
+    "IntTensor", "LongTensor", "ShortTensor", "Size", "Tensor", "abs", "absolute", "accelerator", "acos", "acosh",
+    "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "all", "allclose", "amax", "amin", "aminmax",
+    "amp", "angle", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
+    "are_deterministic_algorithms_enabled", "argmax", "argmin", "argsort", "argwhere", "as_tensor", "asarray", "asin",
+    "asinh", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "autocast", "autograd", "backends", "baddbmm",
+    "bernoulli", "bincount", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "bmm", "bool", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "bucketize", "cat", "cdist",
+    "cdouble", "ceil", "cfloat", "chain_matmul", "channels_last", "channels_last_3d", "cholesky", "cholesky_inverse",
+    "cholesky_solve", "chunk", "clamp", "clamp_max", "clamp_min", "clip", "clone", "column_stack", "compile",
+    "complex", "complex128", "complex64", "concat", "concatenate", "conj", "contiguous_format", "cos", "cosh",
+    "count_nonzero", "cross", "cuda", "cummax", "cummin", "cumprod", "cumsum", "data", "default_generator", "deg2rad",
+    "det", "device", "diag", "diag_embed", "diagflat", "diagonal", "diff", "dist", "div", "divide", "dot", "double",
+    "dtype", "e", "einsum", "empty", "empty_like", "enable_grad", "eq", "equal", "erf", "erfc", "errors", "exp",
+    "exp2", "expm1", "eye", "fft", "finfo", "fix", "flatten", "flip", "fliplr", "flipud", "float", "float16",
+    "float32", "float64", "floor", "floor_divide", "fmod", "frac", "from_dlpack", "from_numpy", "full", "full_like",
+    "func", "gather", "ge", "ger", "get_default_device", "get_default_dtype", "get_float32_matmul_precision",
+    "get_num_threads", "get_rng_state", "greater", "greater_equal", "gt", "half", "histc", "hstack", "hypot", "iinfo",
+    "imag", "index_add", "index_copy", "index_fill", "index_select", "inf", "inference_mode", "initial_seed", "inner",
+    "int", "int16", "int32", "int64", "int8", "interop", "inverse", "is_complex", "is_floating_point", "is_grad_enabled",
+    "is_tensor", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "jit", "kron", "kthvalue",
+    "le", "lerp", "less", "less_equal", "linalg", "linspace", "load", "log", "log10", "log1p", "log2", "log_softmax",
+    "logaddexp", "logdet", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logspace", "logsumexp",
+    "long", "lt", "lu_solve", "lu_unpack", "manual_seed", "masked_fill", "masked_select", "matmul", "matrix_exp",
+    "matrix_power", "max", "maximum", "mean", "median", "memory_format", "meshgrid", "min", "minimum", "mm",
+    "moveaxis", "movedim", "mul", "multinomial", "multiply", "mv", "nan", "nan_to_num", "nanmean", "nansum", "narrow",
+    "ne", "neg", "negative", "newaxis", "nn", "no_grad", "nonzero", "norm", "normal", "not_equal", "numel", "ones",
+    "ones_like", "optim", "outer", "permute", "pi", "pinverse", "polar", "pow", "preserve_format", "prod", "qr",
+    "quantile", "rad2deg", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "ravel",
+    "real", "reciprocal", "relu", "remainder", "repeat_interleave", "reshape", "roll", "rot90", "round", "row_stack",
+    "rsqrt", "save", "scalar_tensor", "scatter", "scatter_add", "searchsorted", "seed", "set_default_device",
+    "set_default_dtype", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads", "set_printoptions",
+    "set_rng_state", "sgn", "short", "sigmoid", "sign", "sin", "sinh", "slogdet", "softmax", "sort", "split", "sqrt",
+    "square", "squeeze", "stack", "std", "std_mean", "strided", "sub", "subtract", "sum", "svd", "swapaxes",
+    "swapdims", "t", "take", "take_along_dim", "tan", "tanh", "tensor", "tensor_split", "tensordot", "tile", "topk",
+    "trace", "train", "transpose", "triangular_solve", "tril", "tril_indices", "triu", "triu_indices", "true_divide",
+    "trunc", "uint16", "uint32", "uint64", "uint8", "unbind", "unflatten", "unique", "unsqueeze",
+    "use_deterministic_algorithms", "utils", "var", "var_mean", "vdot", "view_as_complex", "view_as_real", "vmap",
+    "vstack", "where", "xlogy", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -7,10 +7,12 @@ a leaf that gathers a gradient. `device` is taken so that PyTorch code runs, and
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from byhand.core import dtypes
 from byhand.core.capture import stands_in, values
 from byhand.core.dtypes import check_device, get_default_dtype, resolve
 from byhand.core.errors import DtypeError, ShapeError, UsageError
@@ -20,6 +22,7 @@ from byhand.core.variable import Array
 from byhand.ops import elementwise as e
 from byhand.ops import random
 from byhand.ops.axes import shape_of, together
+from byhand.ops.complex import arm
 from byhand.ops.shape import stack
 from byhand.ops.views import expanded
 from byhand.tensor import Tensor
@@ -58,7 +61,7 @@ def from_numpy(array: Array) -> Tensor:
     """A tensor that shares the memory of a NumPy array."""
     if not isinstance(array, np.ndarray):
         raise UsageError(f"from_numpy takes a NumPy array, not {type(array).__name__}; use tensor(…)")
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiubc":
         raise DtypeError(f"from_numpy: a tensor cannot hold {array.dtype}")
     return Tensor(array)
 
@@ -82,15 +85,18 @@ def _array(data: Any, dtype: Any) -> Array:
         raise DtypeError(f"tensor: these values are no {wanted or 'numbers'}: {error}") from error
     except TypeError as error:
         raise DtypeError(f"tensor: these values are no {wanted or 'numbers'}: {error}") from error
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiubc":
         raise DtypeError(f"tensor: a tensor holds numbers and booleans, not {array.dtype} (from {_short(data)})")
     if (
         wanted is None
-        and array.dtype == np.float64
+        and array.dtype in (np.float64, np.complex128)
         and not isinstance(data, (np.ndarray, np.generic))
         and not _holds_arrays(data)
     ):
-        array = array.astype(get_default_dtype())
+        default = get_default_dtype()
+        array = array.astype(default if array.dtype.kind == "f" else np.result_type(default, np.complex64))
+    if array.dtype.kind == "c":
+        arm()
     return array
 
 
@@ -127,8 +133,8 @@ def _short(data: Any) -> str:
     return text if len(text) < 60 else text[:57] + "..."
 
 
-def _leaf(array: Array, requires_grad: bool) -> Tensor:
-    made = Tensor(array)
+def _leaf(array: Any, requires_grad: bool) -> Tensor:
+    made = array if isinstance(array, Tensor) else Tensor(array)  # random draws under `func.vmap` are tensors
     return made.requires_grad_() if requires_grad else made
 
 
@@ -285,7 +291,7 @@ def randint(
 def randint_like(input: Any, low: int, high: int | None = None) -> Tensor:
     """Integers from low (0 if left out) to high − 1 in the shape and dtype of another tensor."""
     first, last = (0, low) if high is None else (low, high)
-    return Tensor(random.integers(first, last, input.shape, input.dtype))
+    return _leaf(random.integers(first, last, input.shape, input.dtype), False)
 
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
@@ -303,7 +309,7 @@ def normal(
     if size is None:
         size = together("normal", *[np.shape(getattr(v, "array", v)) for v in (mean, std)])
     drawn = random.standard_normal(shape_of((size,)), resolve(dtype), generator)
-    made: Tensor = Tensor(drawn) * std + mean
+    made: Tensor = _leaf(drawn, False) * std + mean
     return made.detach()
 
 
@@ -325,3 +331,22 @@ def is_floating_point(input: Any) -> bool:
 def numel(input: Any) -> int:
     """How many values a tensor has."""
     return math.prod(input.shape)
+
+
+def _constructor(name: str, dtype: np.dtype[Any]) -> Callable[..., Tensor]:
+    def constructed(*values: Any) -> Tensor:
+        return Tensor(*values).to(dtype)
+
+    constructed.__name__ = constructed.__qualname__ = name
+    constructed.__doc__ = f"PyTorch's old constructor for {dtype}: of values, or of sizes."
+    return constructed
+
+
+FloatTensor = _constructor("FloatTensor", dtypes.float32)
+DoubleTensor = _constructor("DoubleTensor", dtypes.float64)
+HalfTensor = _constructor("HalfTensor", dtypes.float16)
+LongTensor = _constructor("LongTensor", dtypes.int64)
+IntTensor = _constructor("IntTensor", dtypes.int32)
+ShortTensor = _constructor("ShortTensor", dtypes.int16)
+ByteTensor = _constructor("ByteTensor", dtypes.uint8)
+BoolTensor = _constructor("BoolTensor", dtypes.bool)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from byhand.train import History, Run
-from byhand.train.storage import unpack_tensors
+from byhand.interop.named_tensors import unpack_tensors
 
 FAST = ("moons", "--epochs", 3)
 

@@ -6,12 +6,20 @@ import math
 
 import numpy as np
 
+from byhand.core.capture import values
 from byhand.ops import activation as a
 from byhand.ops import compare as c
 from byhand.ops import elementwise as e
 from byhand.ops import special
 from byhand.ops import trigonometry as trig
 from laws.sample import INNER, INTEGERS, MASK, OTHERS, POSITIVE, X, Y, each, phi, sample, sigma
+
+
+def tanh_slope(x: float) -> float:
+    """The derivative of x (1 + tanh u) / 2."""
+    bent = math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
+    return (1 + bent) / 2 + x / 2 * (1 - bent * bent) * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
+
 
 ARITHMETIC = [
     sample(e.add, X, Y, reference=each(lambda x, y: x + y)),
@@ -129,6 +137,14 @@ ACTIVATIONS = [
     sample(
         a.exponential_linear, X, alpha=1.5, scale=1.2, rate=0.7,
         reference=each(lambda x, alpha, scale, rate: scale * (x if x > 0 else alpha * math.expm1(rate * x))),
+    ),
+    sample(
+        a.gelu_slope, Y, X, compose=lambda y, x: a.gelu_slope(y, x, a.gelu(values(x))),
+        reference=each(lambda y, x: y * (phi(x) + x * math.exp(-x * x / 2) / math.sqrt(2 * math.pi))),
+    ),
+    sample(
+        a.gelu_tanh_slope, Y, X, compose=lambda y, x: a.gelu_tanh_slope(y, x, a.gelu_tanh(values(x))),
+        reference=each(lambda y, x: y * tanh_slope(x)),
     ),
     sample(a.gelu, X, reference=each(lambda x: x * phi(x))),
     sample(

@@ -25,6 +25,7 @@ class Sample:
     reference: Callable[..., Any] | None = None
     attrs: dict[str, Any] = field(default_factory=dict)
     compose: Callable[..., Any] | None = None  # how the op is called, if some operands are computed from others
+    around: bool = False  # whether that does more than compute operands
 
     @property
     def op(self) -> Any:
@@ -42,8 +43,10 @@ class Sample:
         ]  # fmt: skip
 
 
-def sample(function: Any, *operands: Any, reference: Any = None, compose: Any = None, **attrs: Any) -> Sample:
-    return Sample(function, operands, reference, attrs, compose)
+def sample(
+    function: Any, *operands: Any, reference: Any = None, compose: Any = None, around: bool = False, **attrs: Any
+) -> Sample:
+    return Sample(function, operands, reference, attrs, compose, around)
 
 
 def spread(*shape_: int, low: float = -1.87, high: float = 1.93) -> np.ndarray:

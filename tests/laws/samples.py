@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from laws import pointwise, structural
+from laws import attention, convolution, linalg, losses, pointwise, pooling, recurrent, structural
 from laws.sample import Sample
 
 SAMPLES: list[Sample] = [
     sample
-    for table in (vars(pointwise), vars(structural))
+    for table in (
+        vars(pointwise),
+        vars(structural),
+        vars(attention),
+        vars(convolution),
+        vars(linalg),
+        vars(pooling),
+        vars(losses),
+        vars(recurrent),
+    )
     for name, samples in table.items()
     if name.isupper() and isinstance(samples, list)
     for sample in samples
@@ -18,6 +27,7 @@ NOT_DIFFERENTIABLE = {
     "all", "any", "argmax", "argmin", "argsort", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "eq", "floor_divide", "ge", "gt", "isclose", "isfinite", "isin", "isinf",
     "isnan",
-    "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "one_hot_of", "out_of_range",
+    "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "max_places", "ne",
+    "one_hot_of", "out_of_range", "pivots", "row_order",
     "running_place", "searchsorted", "sum_of_squares", "within",
 }  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import byhand
 from byhand.core.errors import UsageError
 from byhand.optim.interval import ANY, BETAS, DECAY, FRACTION, NONNEGATIVE, Interval
 
@@ -44,9 +45,16 @@ def test_other_types_are_named(value):
         NONNEGATIVE.check("SGD", "lr", value)
 
 
-def test_an_array_is_told_to_become_a_number():
-    with pytest.raises(UsageError, match=r"a ndarray of shape \(1,\); pass a Python number, `.item\(\)` gives it"):
-        NONNEGATIVE.check("SGD", "lr", np.array([0.1]))
+@pytest.mark.parametrize("value", [np.array([0.5]), np.array(0.5), byhand.tensor(0.5), byhand.tensor([[0.5]])])
+def test_a_tensor_of_one_element_is_read(value):
+    checked = NONNEGATIVE.check("SGD", "lr", value)
+    assert (type(checked), checked) == (float, 0.5)
+
+
+@pytest.mark.parametrize("value", [np.array([0.1, 0.1]), byhand.tensor([0.1, 0.1])])
+def test_an_array_of_several_is_no_number(value):
+    with pytest.raises(UsageError, match=r"SGD: lr must be .* with 0 <= lr; got a \w+ of shape \(2,\)"):
+        NONNEGATIVE.check("SGD", "lr", value)
 
 
 @pytest.mark.parametrize("value", [0.9, (0.9,), (0.9, 0.99, 0.999), "ab"])

@@ -12,7 +12,10 @@ import byhand
 from byhand import optim
 from byhand.core.errors import CheckpointError
 
-CLASSES = [optim.SGD, optim.Adagrad, optim.RMSprop, optim.Adadelta, optim.Adam, optim.AdamW, optim.NAdam]
+CLASSES = [
+    optim.SGD, optim.Adagrad, optim.RMSprop, optim.Adadelta, optim.Adam, optim.AdamW, optim.NAdam, optim.Adamax,
+    optim.RAdam, optim.ASGD, optim.Rprop, optim.Adafactor,
+]  # fmt: skip
 
 
 def make(cls=optim.Adam, shapes=((2, 3), (3,)), names=False, **options):
@@ -232,3 +235,23 @@ def test_state_of_an_optimizer_of_ones_own():
     state = twin.state[twin.param_groups[0]["params"][0]]
     np.testing.assert_array_equal(state["rows"].numpy(), np.ones(3))
     assert twin.state["note"] == {"any": "thing"}
+
+
+def test_hooks_around_saving_and_loading():
+    params, optimizer = make()
+    train(params, optimizer)
+    calls = []
+    handles = [
+        optimizer.register_state_dict_pre_hook(lambda o: calls.append("before saving")),
+        optimizer.register_state_dict_post_hook(lambda o, state: {**state, "note": "mine"}),
+        optimizer.register_state_dict_post_hook(lambda o, state: calls.append(f"after saving, {state['note']}")),
+        optimizer.register_load_state_dict_pre_hook(lambda o, state: calls.append(f"before loading, {state['note']}")),
+        optimizer.register_load_state_dict_pre_hook(lambda o, state: {**state, "note": "other"}, prepend=True),
+        optimizer.register_load_state_dict_post_hook(lambda o: calls.append("after loading")),
+    ]
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert calls == ["before saving", "after saving, mine", "before loading, other", "after loading"]
+    for handle in handles:
+        handle.remove()
+    assert "note" not in optimizer.state_dict()
+    assert len(calls) == 4

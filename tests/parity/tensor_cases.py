@@ -197,7 +197,8 @@ CALLS: dict[str, list[Call]] = {
     "kron": [c(M, SQUARE)], "cdist": [c(M, SQUARE), c(M, SQUARE, 1.0), c(C, spread(2, 5, 4)),
         c(spread(30, 3), spread(4, 3))], "cross": [c(M, SQUARE[:2], dim=1)],
     "det": [c(SQUARE)], "inverse": [c(SQUARE)], "logdet": [c(SQUARE @ SQUARE.T + np.eye(3))],
-    "matrix_power": [c(SQUARE, 3)],
+    "matrix_power": [c(SQUARE, 3)], "matrix_exp": [c(SQUARE), c(np.stack([SQUARE, 9 * SQUARE]))],
+    "slogdet": [c(SQUARE)], "pinverse": [c(M), c(SQUARE)], "addr": [c(M, spread(2), V, beta=0.5, alpha=2.0)],
     # shape
     "reshape": [c(C, (4, 6)), c(C, (-1,)), c(C, [2, -1]), c(C.T, (6, 4)), c(NONE, (3, 0)), c(POINT, (1, 1))],
     "ravel": [c(C), c(C.T)],

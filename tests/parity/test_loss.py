@@ -296,3 +296,93 @@ def test_older_reductions(size_average, reduce):
         lambda x, t: F.mse_loss(x, t, size_average, reduce),
         lambda x, t: torch.nn.functional.mse_loss(x, t, size_average, reduce), [x, t],
     )  # fmt: skip
+
+
+# several labels, triplets, clusters of rare classes, alignments
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("options", [{}, {"p": 1.0, "margin": 0.3}, {"p": 3.0, "swap": True, "eps": 1e-3}])
+@pytest.mark.parametrize("shape", [(5, 4), (4,)])
+def test_triplet_margin_loss(shape, options, reduction):
+    triplet = [values(*shape) for _ in range(3)]
+    compare(
+        nn.TripletMarginLoss(**options, reduction=reduction),
+        torch.nn.TripletMarginLoss(**options, reduction=reduction),
+        triplet,
+    )
+
+
+@pytest.mark.parametrize("swap", [True, False])
+def test_triplet_margin_loss_with_a_distance_of_ones_own(swap):
+    mine = nn.TripletMarginWithDistanceLoss(distance_function=lambda x, y: (x - y).abs().sum(-1), swap=swap)
+    other = torch.nn.TripletMarginWithDistanceLoss(distance_function=lambda x, y: (x - y).abs().sum(-1), swap=swap)
+    compare(mine, other, [values(5, 4) for _ in range(3)])
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0, float("inf")])
+def test_distances(p):
+    x, y = values(5, 4), values(5, 4)
+    for keepdim in (True, False):
+        mine, other = (package.PairwiseDistance(p, 1e-4, keepdim) for package in (nn, torch.nn))
+        assert repr(mine) == repr(other)
+        compare(mine, other, [x, y])
+    compare(nn.CosineSimilarity(0), torch.nn.CosineSimilarity(0), [x, y])
+    compare(lambda x: F.pdist(x, p), lambda x: torch.nn.functional.pdist(x, p), [x])
+
+
+@pytest.mark.parametrize("div_value", [4.0, 1.5])
+@pytest.mark.parametrize("head_bias", [True, False])
+@pytest.mark.parametrize("labels", [[0, 9, 4, 5, 2, 9], [1, 0, 1, 1, 0, 0], 7])
+def test_adaptive_log_softmax(labels, head_bias, div_value):
+    arguments = (16, 10, [2, 5], div_value, head_bias)
+    mine, other = nn.AdaptiveLogSoftmaxWithLoss(*arguments).double(), torch.nn.AdaptiveLogSoftmaxWithLoss(*arguments)
+    other = other.double()
+    assert repr(mine) == repr(other)
+    mine.load_state_dict({key: value.numpy() for key, value in other.state_dict().items()})
+    x = values(*np.shape(labels), 16)
+    for field in ("output", "loss"):
+        compare(
+            lambda x, field=field: getattr(mine(x, Tensor(np.array(labels))), field),
+            lambda x, field=field: getattr(other(x, torch.tensor(labels)), field),
+            [x],
+        )
+    for p, q in zip(mine.parameters(), other.parameters(), strict=True):
+        if p.grad is not None:
+            np.testing.assert_allclose(p.grad.array, q.grad.numpy(), rtol=1e-9, atol=1e-9)
+    rows = values(20, 16)
+    compare(mine.log_prob, other.log_prob, [rows])
+    assert mine.predict(Tensor(rows)).tolist() == other.predict(torch.tensor(rows)).tolist()
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("blank", [0, 2])
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("tensors", [True, False])
+def test_ctc_loss(tensors, together, blank, reduction):
+    times, count, classes, width = 9, 4, 5, 4
+    inputs, sizes = [9, 7, 9, 8], [4, 1, 0, 3]
+    labels = RNG.choice([c for c in range(classes) if c != blank], (count, width))
+    if together:
+        labels = np.concatenate([row[:n] for row, n in zip(labels, sizes, strict=True)])
+
+    def run(package, tensor):
+        lengths = [tensor(np.array(n)) for n in (inputs, sizes)] if tensors else [tuple(inputs), tuple(sizes)]
+        loss = package.CTCLoss(blank, reduction)
+        return lambda x: loss(package.functional.log_softmax(x, 2), tensor(labels), *lengths)
+
+    compare(run(nn, Tensor), run(torch.nn, torch.tensor), [values(times, count, classes)])
+
+
+def test_ctc_loss_of_one_sequence_and_of_too_short_ones():
+    labels = np.array([1, 2, 2])
+
+    def run(package, tensor, until, zero_infinity):
+        loss = package.CTCLoss(reduction="sum", zero_infinity=zero_infinity)
+        return lambda x: loss(
+            package.functional.log_softmax(x, 1), tensor(labels), tensor(np.array(until)), tensor(np.array(3))
+        )
+
+    compare(run(nn, Tensor, 6, False), run(torch.nn, torch.tensor, 6, False), [values(6, 4)])
+    compare(run(nn, Tensor, 3, True), run(torch.nn, torch.tensor, 3, True), [values(6, 4)])
+    assert run(nn, Tensor, 3, False)(Tensor(values(6, 4))).item() == np.inf

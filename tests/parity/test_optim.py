@@ -46,6 +46,22 @@ CASES = [
     ("NAdam", {"lr": 0.05, "weight_decay": 0.1, "momentum_decay": 0.05}),
     ("NAdam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True, "betas": (0.8, 0.99)}),
     ("NAdam", {"lr": 0.01, "maximize": True}),
+    ("Adamax", {}),
+    ("Adamax", {"lr": 0.01, "betas": (0.8, 0.9), "weight_decay": 0.1, "eps": 1e-3}),
+    ("Adamax", {"lr": 0.01, "maximize": True}),
+    ("ASGD", {}),
+    ("ASGD", {"lr": 0.05, "lambd": 0.01, "alpha": 0.6, "t0": 20, "weight_decay": 0.1}),
+    ("ASGD", {"lr": 0.01, "t0": 0.0, "maximize": True}),
+    ("RAdam", {}),
+    ("RAdam", {"lr": 0.05, "betas": (0.8, 0.9), "weight_decay": 0.1}),
+    ("RAdam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True, "eps": 1e-3}),
+    ("RAdam", {"lr": 0.01, "betas": (0.9, 0.5), "maximize": True}),
+    ("Rprop", {}),
+    ("Rprop", {"lr": 0.1, "etas": (0.7, 1.5), "step_sizes": (0.001, 0.2)}),
+    ("Rprop", {"lr": 0.001, "maximize": True, "step_sizes": (1e-6, 0.01)}),
+    ("Adafactor", {}),
+    ("Adafactor", {"lr": 0.5, "beta2_decay": -0.5, "eps": (1e-8, 0.1), "d": 2.0, "weight_decay": 0.01}),
+    ("Adafactor", {"lr": 0.003, "maximize": True}),
 ]
 IDS = [f"{i}-{name}" for i, (name, _) in enumerate(CASES)]
 NAMES = sorted({name for name, _ in CASES})

@@ -9,7 +9,8 @@ import byhand
 from byhand import nn
 from byhand.core.errors import UsageError
 from byhand.train import architecture
-from byhand.train.architecture import Destandardize, ModelFileError, Standardize, build, from_file
+from byhand.train.architecture import Destandardize, Standardize, build, model_and_dataset
+from byhand.train.model_file import ModelFileError, from_file, split_file_spec
 
 
 def shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
@@ -23,6 +24,51 @@ def test_networks_by_name() -> None:
     assert names == ["flatten", "fc1", "tanh1", "dropout1", "fc2", "tanh2", "dropout2", "fc3"]
     assert model(byhand.zeros(5, 1, 8, 8)).shape == (5, 10)
     assert shapes(build("softmax", (2,), 3)) == {"fc1.weight": (3, 2), "fc1.bias": (3,)}
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "scores"),
+    [
+        ("lenet", (1, 28, 28), (2, 10)),
+        ("lenet", (3, 16, 20), (2, 10)),
+        ("resnet:4,8", (3, 12, 12), (2, 10)),
+        ("rnn:7", (9,), (2, 10, 9)),
+        ("lstm:7,2", (9,), (2, 10, 9)),
+        ("gru", (9,), (2, 10, 9)),
+        ("gpt:8,1,2", (9,), (2, 10, 9)),
+    ],
+)
+def test_models_by_name(spec: str, shape: tuple[int, ...], scores: tuple[int, ...]) -> None:
+    x = byhand.zeros(2, *shape, dtype=byhand.float32 if len(shape) == 3 else byhand.int64)
+    assert build(spec, shape, 10)(x).shape == scores
+
+
+def test_models_that_do_not_fit() -> None:
+    for spec, shape, words in (
+        ("lenet", (9,), r"lenet looks at images"),
+        ("gpt", (1, 8, 8), r"gpt reads text"),
+        ("lstm:1,2,3", (9,), r"more sizes than the 2"),
+        ("resnet:a", (3, 8, 8), r"cannot read the sizes"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            build(spec, shape, 10)
+    with pytest.raises(UsageError, match=r"leave those options out"):
+        build("lenet", (1, 28, 28), 10, activation="tanh")
+    with pytest.raises(UsageError, match=r"resnet has no dropout"):
+        build("resnet", (3, 8, 8), 10, dropout=0.1)
+
+
+def test_a_model_and_a_dataset_on_the_command_line() -> None:
+    assert model_and_dataset([]) == (None, "digits")
+    assert model_and_dataset(["moons"]) == (None, "moons")
+    assert model_and_dataset(["lenet"]) == ("lenet", "mnist")
+    assert model_and_dataset(["mlp:4"]) == ("mlp:4", "digits")
+    assert model_and_dataset(["gpt:64,2,2"]) == ("gpt:64,2,2", "tiny_shakespeare")
+    assert model_and_dataset(["net.py:build", "moons"]) == ("net.py:build", "moons")
+    with pytest.raises(UsageError, match=r"'moons' is no model"):
+        model_and_dataset(["moons", "lenet"])
+    with pytest.raises(UsageError, match=r"a model and a dataset"):
+        model_and_dataset(["lenet", "mnist", "cifar10"])
 
 
 @pytest.mark.parametrize("spec", ["mlp", "mlp:", "mlp:a", "mlp:0", "mlp:3,-1", "cnn:3", "linear:3", ""])
@@ -117,9 +163,9 @@ def test_a_file_with_a_mistake_shows_the_line(tmp_path: Path) -> None:
 def test_a_file_and_its_function(tmp_path: Path) -> None:
     path = written(tmp_path, GOOD)
     assert architecture.is_file_spec(f"{path}:build") and not architecture.is_file_spec("mlp:30")
-    assert architecture.split_file_spec(f"{path}:build") == (path, "build")
+    assert split_file_spec(f"{path}:build") == (path, "build")
     with pytest.raises(UsageError, match="no file"):
-        architecture.split_file_spec("nothing.py:build")
+        split_file_spec("nothing.py:build")
     assert architecture.is_file_spec("net.py")
     with pytest.raises(UsageError, match=r"net\.py:build"):
-        architecture.split_file_spec("net.py")
+        split_file_spec("net.py")

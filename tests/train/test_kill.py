@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from byhand.interop.named_tensors import unpack_tensors
 from byhand.train import History
-from byhand.train.storage import unpack_tensors
 
 KILLS = 7  # in each dialect
 

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import errno
 import json
 import math
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +11,7 @@ from hypothesis import strategies as st
 
 import byhand
 from byhand.core.errors import CheckpointError
+from byhand.interop.named_tensors import pack_tensors, unpack_tensors
 from byhand.tensor import Tensor
 from byhand.train import storage
 
@@ -21,7 +19,7 @@ from byhand.train import storage
 def through_files(tree: Any) -> Any:
     tensors: dict[str, Any] = {}
     text = json.dumps(storage.encode(tree, tensors))
-    return storage.decode(json.loads(text), storage.unpack_tensors(storage.pack_tensors(tensors)))
+    return storage.decode(json.loads(text), unpack_tensors(pack_tensors(tensors)))
 
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**130), 2**130) | st.floats(allow_nan=False) | st.text(max_size=4)
@@ -69,45 +67,3 @@ def test_special_values() -> None:
 def test_what_cannot_be_saved_is_named() -> None:
     with pytest.raises(CheckpointError, match="callbacks/mine: a function"):
         storage.encode({"callbacks": {"mine": test_special_values}}, {})
-
-
-def test_writing_replaces_the_whole_file(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    storage.write_atomically(path, b"one")
-    storage.write_atomically(path, b"two")
-    assert path.read_bytes() == b"two"
-    assert [p.name for p in tmp_path.iterdir()] == ["a"]
-
-
-@pytest.mark.parametrize("function", ["fsync", "replace"])
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
-def test_a_failure_leaves_the_old_file_and_no_litter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, error: BaseException
-) -> None:
-    path = tmp_path / "a"
-    storage.write_atomically(path, b"one")
-
-    def fail(*args: object) -> None:
-        raise error
-
-    monkeypatch.setattr(os, function, fail)
-    expected = CheckpointError if isinstance(error, OSError) else KeyboardInterrupt
-    with pytest.raises(expected):
-        storage.write_atomically(path, b"two")
-    assert path.read_bytes() == b"one"
-    assert [p.name for p in tmp_path.iterdir()] == ["a"]
-
-
-def test_a_missing_folder_is_one_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"could not save .*b: No such file"):
-        storage.write_atomically(tmp_path / "a" / "b", b"")
-
-
-@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
-def test_others_may_read_what_the_umask_allows(tmp_path: Path) -> None:
-    before = os.umask(0o022)
-    try:
-        storage.write_atomically(tmp_path / "a", b"")
-    finally:
-        os.umask(before)
-    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644

@@ -1,6 +1,6 @@
-"""The command line: `byhand train`, `evaluate`, `predict`, `write`, `datasets`, `bench`. One module a command.
+"""The command line: `byhand train`, `evaluate`, `predict`, `sample`, `write`, `datasets`, `bench`.
 
-Each command's function imports what it needs when it runs, so that `byhand --help` is quick.
+One module a command. Each command's function imports what it needs when it runs, so that `byhand --help` is quick.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from byhand.cli.bench import bench
 from byhand.cli.datasets import datasets
 from byhand.cli.evaluate import evaluate
 from byhand.cli.predict import predict
+from byhand.cli.sample import sample
 from byhand.cli.train import train
 from byhand.cli.write import write
 
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, write, datasets, bench):
+for command in (train, evaluate, predict, sample, write, datasets, bench):
     app.command()(command)
 
 

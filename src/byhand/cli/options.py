@@ -15,12 +15,20 @@ TrainDataset = Annotated[
         help="A dataset of `byhand datasets`, or a CSV or NPZ file.", metavar="DATASET", show_default="digits"
     ),
 ]
+Trained = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="A model (mlp:30, lenet, resnet, lstm, gpt, ...), a dataset of `byhand datasets` or a file, or both.",
+        metavar="[MODEL] [DATASET]",
+        show_default="digits",
+    ),
+]
 RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of a table.")]
 
 WrittenModel = Annotated[
-    str, typer.Argument(help="softmax, mlp:30, mlp:256,128, or FILE.py:function.", metavar="MODEL")
+    str, typer.Argument(help="softmax, mlp:30, mlp:256,128, lenet, ..., or FILE.py:function.", metavar="MODEL")
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Beside each line the rule that it comes from.")]
 WrittenDialect = Annotated[
@@ -30,7 +38,7 @@ OutFile = Annotated[Path | None, typer.Option(help="Write to this file.", metava
 
 Model = Annotated[
     str | None,
-    typer.Option(help="softmax, mlp:30, mlp:256,128, or FILE.py:function.", rich_help_panel=MODEL),
+    typer.Option(help="softmax, mlp:256,128, lenet, lstm, gpt, ..., or FILE.py:function.", rich_help_panel=MODEL),
 ]
 Activation = Annotated[str | None, typer.Option(help="relu, tanh, sigmoid, gelu, ...", rich_help_panel=MODEL)]
 Dropout = Annotated[float | None, typer.Option(help="Share of hidden units to drop.", rich_help_panel=MODEL)]

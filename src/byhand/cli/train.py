@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,11 @@ from byhand.cli.guard import guarded
 if TYPE_CHECKING:
     from byhand.train.job import Job
 
-_NOT_RECIPE = {"dataset", "target", "out", "resume", "save_every", "quiet", "debug"}
+_NOT_RECIPE = {"names", "target", "out", "resume", "save_every", "quiet", "debug"}
 
 
 def train(
-    dataset: options.TrainDataset = None,
+    names: options.Trained = None,
     model: options.Model = None,
     activation: options.Activation = None,
     dropout: options.Dropout = None,
@@ -54,9 +53,9 @@ def train(
     given = {name: value for name, value in locals().items() if name not in _NOT_RECIPE and value is not None}
     with guarded(debug):
         if resume is None:
-            job = _begin(dataset or "digits", given, target, out)
+            job = _begin(names or [], given, target, out)
         else:
-            others = given | {"dataset": dataset, "target": target, "out": out}
+            others = given | {"dataset": names or None, "target": target, "out": out}
             job = _go_on(resume, {name: value for name, value in others.items() if value is not None})
     with guarded(debug, interrupted=f"saved; go on with: byhand train --resume {job.run.path}"):
         if not quiet:
@@ -66,20 +65,25 @@ def train(
             typer.echo(f"kept in {job.run.path}")
         if "test" in result:
             name = "accuracy" if job.classification else "r2"
+            if job.split.kind == "text":
+                typer.echo(f"test loss {result['test']['loss']:.4f} nats a character")
             typer.echo(f"test {name} {result['test'][name]:.4f}")
 
 
-def _begin(dataset: str, given: dict[str, Any], target: str | None, out: Path | None) -> Job:
+def _begin(names: list[str], given: dict[str, Any], target: str | None, out: Path | None) -> Job:
     from byhand.core.errors import UsageError
-    from byhand.train.architecture import is_file_spec
+    from byhand.train.architecture import is_file_spec, model_and_dataset
     from byhand.train.job import Job
     from byhand.train.recipe import recipe_for
 
-    recipe = recipe_for(dataset)
+    model, dataset = model_and_dataset(names)
+    if model is not None and "model" in given:
+        raise UsageError(f"two models are given: {model} and --model {given['model']}; leave one out")
+    given |= {} if model is None else {"model": model}
+    recipe = recipe_for(dataset, given.get("model"))
     if "optimizer" in given and given["optimizer"] != recipe.optimizer:
         recipe = recipe.without_optimizer()  # a learning rate that is right for one optimiser is wrong for another
     if "model" in given:
-        recipe = dataclasses.replace(recipe, dropout=0.0)  # which was right for the recipe's own layers
         own = [name for name in ("activation", "dropout", "init", "standardize") if name in given]
         if own and is_file_spec(given["model"]):
             raise UsageError(f"a model of your own decides itself about {', '.join(own)}; leave the option out")

@@ -118,13 +118,13 @@ class _Job:
         import numpy as np
 
         from byhand.core.generator import default_generator
-        from byhand.train import architecture
+        from byhand.train import architecture, model_file
 
         recipe = self.recipe
         default_generator.manual_seed(recipe.seed)
         if architecture.is_file_spec(recipe.model):
-            path, function = architecture.split_file_spec(recipe.model)
-            return architecture.from_file(path, function, self.shape, self.outputs)
+            path, function = model_file.split_file_spec(recipe.model)
+            return model_file.from_file(path, function, self.shape, self.outputs)
         chosen: dict[str, Any] = {name: getattr(recipe, name) for name in ("activation", "dropout", "init")}
         if recipe.standardize:
             like = self.shape if self.kind in ("table", "points") else ()

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from byhand.core.lanes import StandIn, holds
 from byhand.core.recorder import wrap
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def look(x: Any, what: str) -> None:
 def values(x: Any) -> Any:
     """The array of a tensor, to compute with where no gradient passes; while a step is captured, a tensor of it."""
     array = getattr(x, "array", x)
+    if isinstance(array, StandIn):
+        return array.plain()
     return array if slot.tracer is None or tracer() is None else wrap(array)
 
 
@@ -87,7 +90,7 @@ def insist(wrong: Any, complain: Callable[..., Exception], *operands: Any) -> No
     watcher = None if slot.tracer is None else tracer()
     if watcher is not None:
         watcher.check(wrong, complain, *operands)
-    elif wrong:
+    elif holds(wrong):
         raise complain(*[getattr(x, "array", x) for x in operands])
 
 
@@ -98,7 +101,7 @@ def rare(condition: Any) -> bool:
     holds must also be right where it does not.
     """
     watcher = None if slot.tracer is None else tracer()
-    return bool(condition) if watcher is None else not watcher.takes_for_granted(condition)
+    return holds(condition) if watcher is None else not watcher.takes_for_granted(condition)
 
 
 def entered(module: Any) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from byhand.core.errors import ByhandError, DomainError, DtypeError, ShapeError, UsageError
+from byhand.core.errors import ByhandError, DomainError, DtypeError, LinAlgError, ShapeError, UsageError
 
 if TYPE_CHECKING:
     from byhand.core.op import Op
@@ -22,7 +22,7 @@ def explain(op: Op, error: Exception, operands: tuple[Any, ...], attrs: dict[str
     if isinstance(error, IndexError):
         return DomainError(f"{op.name}: {error}; the operands have shapes {_listing(arrays, _shape)}")
     if isinstance(error, np.linalg.LinAlgError):
-        return DomainError(f"{op.name}: {error}; the operands have shapes {_listing(arrays, _shape)}")
+        return LinAlgError(f"{op.name}: {error}; the operands have shapes {_listing(arrays, _shape)}")
     if not isinstance(error, ValueError):
         error.add_note(f"in {op.name} of {_listing(arrays, _shape)}")
         return error

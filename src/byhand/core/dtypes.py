@@ -21,6 +21,8 @@ uint16 = np.dtype(np.uint16)
 uint32 = np.dtype(np.uint32)
 uint64 = np.dtype(np.uint64)
 bool = np.dtype(np.bool_)
+complex64 = cfloat = np.dtype(np.complex64)
+complex128 = cdouble = np.dtype(np.complex128)
 
 
 class _Default:
@@ -50,7 +52,7 @@ def resolve(dtype: Any) -> np.dtype[Any]:
         found: np.dtype[Any] = np.dtype(dtype)
     except TypeError as error:
         raise DtypeError(f"{dtype!r} is no dtype; use byhand.float32, byhand.int64, …") from error
-    if found.kind not in "fiub":
+    if found.kind not in "fiubc":
         raise DtypeError(f"a tensor cannot hold {found}; use float32, float64, an integer type or bool")
     return found
 
@@ -107,3 +109,18 @@ class iinfo:
 
 
 CPU = device()
+
+
+class memory_format:
+    """How PyTorch would lay out memory; byhand's layers choose that themselves, so it is accepted and ignored."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"byhand.{self.name}"
+
+
+contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")
+channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")
+strided = memory_format("strided")

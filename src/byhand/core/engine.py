@@ -26,6 +26,10 @@ ndarray = np.ndarray
 
 # Set by `byhand.ops.reduce`: an op like all others, which on arrays is its kernel.
 unbroadcast: Any = None
+# Set by `byhand.ops.complex`, which says what a gradient of complex values is on its way.
+conj: Any = None
+real: Any = None
+paired: Any = None
 
 
 def walk(
@@ -88,6 +92,7 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
             raise GraphError(_freed(op))
         if node.serial < clock.last:
             mutation.verify(node)
+        shared: dict[str, Any] = {}
         for i, source in enumerate(node.inputs):
             if source is None or (needed is not None and source not in needed):
                 continue
@@ -98,7 +103,7 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
             if watcher is not None:
                 watcher.rule = op.name, op.operands[min(i, len(op.operands) - 1)]
             if places is None:
-                gx = pull(derivative, g, node, op, i)
+                gx = pull(derivative, g, node, op, i, shared)
             elif len(places) == 1:  # most rules need one value: spare them the list
                 gx = derivative.rule(g, saved[places[0]])
             else:
@@ -106,7 +111,7 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
             if gx.shape != source.shape:
                 gx = unbroadcast(gx, shape=source.shape)
             if gx.dtype is not source.dtype and gx.dtype != source.dtype:
-                gx = promotion.cast(gx, dtype=source.dtype)
+                gx = settled(gx, source.dtype)
             if source not in grads:
                 if source.op is None:
                     leaves.append(source)
@@ -124,6 +129,15 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
             node.saved = None
     _deliver(leaves, grads, targets, found, on_tensors)
     return found
+
+
+def settled(gx: Any, dtype: Any) -> Any:
+    """A gradient in the dtype of what it is the gradient of: of a real value its real part."""
+    if gx.dtype.kind == "c" != dtype.kind:
+        gx = real(gx)
+    elif gx.dtype.kind != "c" == dtype.kind:
+        gx = paired(gx)
+    return gx if gx.dtype == dtype else promotion.cast(gx, dtype=dtype)
 
 
 def _own_array(gx: Any, g: Any) -> Any:
@@ -160,14 +174,24 @@ def _freed(op: Any) -> str:
     )
 
 
-def _pull_arrays(derivative: Any, g: Any, node: Node, op: Any, i: int) -> Any:
-    """The rule on arrays."""
-    return derivative.rule(g, *[_value(node, op, name, i) for name in derivative.needs])
+def _pull_arrays(derivative: Any, g: Any, node: Node, op: Any, i: int, shared: dict[str, Any]) -> Any:
+    """The rule on arrays; what the rules of a node share is computed when the first of them asks for it."""
+    if op.shared:
+        for name in derivative.needs:
+            if name in op.shared and name not in shared:
+                shared[name] = _pull_arrays(op.shared[name], g, node, op, i, shared)
+    return derivative.rule(g, *[shared[n] if n in shared else _value(node, op, n, i) for n in derivative.needs])
 
 
-def _pull_tensors(derivative: Any, g: Any, node: Node, op: Any, i: int) -> Any:
+def _pull_tensors(derivative: Any, g: Any, node: Node, op: Any, i: int, shared: dict[str, Any]) -> Any:
     """The rule on tensors in the graph."""
-    return derivative.rule(g, *_tensors(node, op, derivative.needs, i))
+    if not op.shared:
+        return derivative.rule(g, *_tensors(node, op, derivative.needs, i))
+    for name in derivative.needs:
+        if name in op.shared and name not in shared:
+            shared[name] = _pull_tensors(op.shared[name], g, node, op, i, shared)
+    values = [shared[n] if n in shared else _tensors(node, op, (n,), i)[0] for n in derivative.needs]
+    return derivative.rule(g, *values)
 
 
 def _tensors(node: Node, op: Any, needs: tuple[str, ...], i: int) -> list[Any]:
@@ -180,7 +204,8 @@ def _tensors(node: Node, op: Any, needs: tuple[str, ...], i: int) -> list[Any]:
             first = len(op.operands) - 1
             pairs = zip(node.saved[first:-1], node.inputs[first:], strict=True)  # type: ignore[index]
             made.append([_wrap(value, source) for value, source in pairs])
-        elif name in op.residuals and not mode.recording:  # captured: the value that was kept will do
+        elif name in op.residuals and (op.residuals[name] is None or not mode.recording):
+            # no formula: a constant of the rules; captured: the value that was kept will do
             made.append(_wrap(_value(node, op, name, i), None))
         elif name in op.residuals:
             formula = op.residuals[name]
@@ -219,10 +244,13 @@ def _value(node: Node, op: Any, name: str, i: int) -> Any:
 
 def _run_hooks(node: Node, g: Any, on_tensors: bool) -> Any:
     tensor = g if isinstance(g, Variable) else wrap(np.asarray(g))
+    turned = tensor.array.dtype.kind == "c"
+    tensor = conj(tensor) if turned else tensor
     for hook in list((node.hooks or {}).values()):
         replaced = hook.function(tensor)
         if replaced is not None:
             tensor = replaced
+    tensor = conj(tensor) if turned else tensor
     return tensor if on_tensors else tensor.array
 
 
@@ -230,6 +258,8 @@ def _accumulate(leaf: Node, g: Any, on_tensors: bool) -> None:
     watcher = None if slot.tracer is None else tracer()
     if watcher is not None:
         watcher.delivered(leaf, g)
+    if leaf.dtype.kind == "c":
+        g = conj(g)
     if leaf.grad is None:
         leaf.grad = g if isinstance(g, Variable) else wrap(np.asarray(g))  # type: ignore[assignment]
     elif on_tensors:

@@ -46,6 +46,10 @@ class DomainError(ByhandError, ValueError, IndexError):
     """A value outside of what is allowed: a label, an index, a probability."""
 
 
+class LinAlgError(DomainError, RuntimeError):
+    """A matrix that an operation of linear algebra cannot take: singular, or not positive definite."""
+
+
 class GraphError(ByhandError, RuntimeError):
     """A misuse of the tape: freed, overwritten, or never recorded."""
 

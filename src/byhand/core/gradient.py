@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from byhand.core import engine
 from byhand.core.engine import walk
 from byhand.core.errors import DtypeError, GraphError, ShapeError, UsageError
 from byhand.core.recorder import wrap
@@ -24,7 +25,7 @@ def backward(
     """Add the gradients of the tensors to `.grad` of the leaves they were computed from (or of `inputs` only)."""
     if isinstance(tensors, Variable) and grad_tensors is None and inputs is None and not create_graph:
         array = tensors.array  # loss.backward(), the case that counts: 6 µs less
-        if tensors.node is not None and array.size == 1:
+        if tensors.node is not None and array.size == 1 and array.dtype.kind == "f":
             walk(((tensors.node, np.ones(array.shape, array.dtype)),), retain_graph=bool(retain_graph))
             return
     roots = _roots(_listed(tensors), _listed(grad_tensors), create_graph, "backward")
@@ -37,6 +38,7 @@ def backward(
     for node in dict.fromkeys(wanted):
         if node in found:
             g: Any = found[node]
+            g = engine.conj(g) if g.dtype.kind == "c" else g
             if not isinstance(g, Variable):
                 g = wrap(np.array(g))
             node.grad = g if node.grad is None else node.grad + g
@@ -81,6 +83,8 @@ def grad(
                 f"input {position} of grad, of shape {node.shape}, was not used to compute the outputs; "
                 "pass allow_unused=True to get None for it"
             )
+        if g is not None and g.dtype.kind == "c":
+            g = engine.conj(g)
         results.append(g if g is None or isinstance(g, Variable) else wrap(np.array(g)))
     return tuple(results)
 
@@ -120,16 +124,23 @@ def _cotangent(x: Variable, g: Any, create_graph: bool, name: str) -> Any:
                 f"{name} of a tensor of shape {array.shape}: only a single number has a gradient by itself; "
                 "reduce it with .sum() or .mean(), or pass the gradient that arrives at it"
             )
+        if array.dtype.kind == "c":
+            raise GraphError(
+                f"{name} of a complex number: only a real one has a gradient by itself; take .real or .abs(), or pass "
+                "the gradient that arrives at it"
+            )
         g = np.ones(array.shape, array.dtype)
     elif not isinstance(g, (Variable, np.ndarray)):
         g = np.asarray(g, dtype=array.dtype)
     value = g.array if isinstance(g, Variable) else g
     if value.shape != array.shape:
         raise ShapeError(f"{name}: the gradient has shape {value.shape}, the tensor {array.shape}")
-    if value.dtype.kind != "f":
+    if value.dtype.kind not in ("fc" if array.dtype.kind == "c" else "f"):
         raise DtypeError(f"{name}: a gradient is a float tensor, not {value.dtype}")
     if value.dtype != array.dtype:
         g = value = value.astype(array.dtype)
+    if array.dtype.kind == "c":
+        g, value = engine.conj(g), np.conjugate(value)
     if create_graph:
         return g if isinstance(g, Variable) else wrap(value)
     return value

@@ -67,7 +67,9 @@ class Op:
     rules     the derivative for each operand index that has one
     ufunc     NumPy's ufunc if the kernel is just that; in-place ops write through its `out=`
     residuals values that the kernel computes on its way and returns after the result, by name, so that a rule need
-              not compute them again; each with the function of the operands that it is, for higher derivatives
+              not compute them again; each with the function of the operands that it is, for higher derivatives, or
+              None if those reach the operands without it
+    shared    values that several rules need and that are computed once for each gradient that arrives; see `share`
     expects   the shapes an error message names
     onnx      the operator of the same meaning in ONNX, if there is one
     call      the function that records, which `op` returns
@@ -81,7 +83,7 @@ class Op:
         kernel: Callable[..., Any],
         kind: str,
         ufunc: Any,
-        residuals: dict[str, Callable[..., Any]],
+        residuals: dict[str, Callable[..., Any] | None],
         expects: str | None,
         onnx: str | None,
     ) -> None:
@@ -89,6 +91,7 @@ class Op:
         self.residuals, self.expects, self.onnx = residuals, expects, onnx
         self.operands, self.attributes, self.variadic = signature(kernel)
         self.rules: dict[int, Derivative] = {}
+        self.shared: dict[str, Derivative] = {}
         self.keeps: dict[tuple[bool, ...], tuple[bool, ...]] = {}
         # the same for fixed arities, by the bits of which operands are tracked: the recorder needs no call
         self.masks: list[tuple[bool, ...]] = []
@@ -115,8 +118,12 @@ class Op:
             rule = self.rule(index) if wanted else None
             if rule is not None:
                 needed.update(rule.needs)
+        for name in reversed(self.shared):  # one may need those before it
+            if name in needed:
+                needed.update(self.shared[name].needs)
         for name in needed.intersection(self.residuals):
-            needed.update(signature(self.residuals[name])[0])
+            formula = self.residuals[name]
+            needed.update(() if formula is None else signature(formula)[0])
         for index in range(len(tracked)):
             name = self.operands[min(index, len(self.operands) - 1)]
             yield name in needed
@@ -130,7 +137,7 @@ def op(
     *,
     name: str | None = None,
     ufunc: Any = None,
-    residuals: dict[str, Callable[..., Any]] | None = None,
+    residuals: dict[str, Callable[..., Any] | None] | None = None,
     expects: str | None = None,
     onnx: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
@@ -149,22 +156,33 @@ def op(
     return define
 
 
+def share(function: Callable[..., Any], **values: Rule) -> None:
+    """Name values that several rules of an op need: each is computed once for a gradient that arrives.
+
+    Written as rules are, by functions of `g` and of what they save; called before `derive`, whose rules may then ask
+    for the names; so may the values that follow. Attention's probabilities, say, are computed once for q, k and v.
+    """
+    record: Op = function.op  # type: ignore[attr-defined]
+    for name, rule in values.items():
+        record.shared[name] = Derivative(rule, tuple(n for n in signature(rule)[0] if n != "g"), record)
+
+
 def derive(function: Callable[..., Any], **rules: Rule) -> None:
     """Attach derivative rules; a rule's parameter names are exactly what it saves.
 
     `g` is the incoming gradient, `out` the result, the name of an operand or a residual its value, `<operand>_shape`
-    its shape, an attribute's name that attribute. Rules of a variadic operand `xs` may also ask for `i`, which one of
-    them is meant, and for `xs_shapes`.
+    its shape, an attribute's name that attribute, a name given to `share` that value. Rules of a variadic operand `xs`
+    may also ask for `i`, which one of them is meant, and for `xs_shapes`.
     """
     record: Op = function.op  # type: ignore[attr-defined]
     for operand, rule in rules.items():
         needs = tuple(n for n in signature(rule)[0] if n != "g")
-        known = {"out", "i", *record.operands, *record.residuals, *record.attributes}
+        known = {"out", "i", *record.operands, *record.residuals, *record.attributes, *record.shared}
         known |= {f"{name}_shape" for name in record.operands} | {f"{name}_shapes" for name in record.operands}
         if not known.issuperset(needs):
             raise ValueError(f"the rule of {record.name} for {operand} asks for {sorted(set(needs) - known)}")
         record.rules[record.operands.index(operand)] = Derivative(rule, needs, record)
-        record.saves |= any(name in (*record.operands, *record.residuals, "out") for name in needs)
+        record.saves |= any(name in (*record.operands, *record.residuals, *record.shared, "out") for name in needs)
     if not record.variadic:
         count = len(record.operands)
         patterns = [tuple(bool(bits >> i & 1) for i in range(count)) for bits in range(2**count)]

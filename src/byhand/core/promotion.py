@@ -22,8 +22,8 @@ cast: Any = None  # the op; set by `ops.elementwise`, since core knows no op by 
 def narrowed(call: Callable[..., Any], operands: Sequence[Any], attrs: dict[str, Any]) -> Any:
     """The call again with its operands in the dtype that PyTorch gives the result; None if that is float64."""
     for x in operands:
-        if isinstance(x, Variable) and x.array.dtype is DOUBLE and x.array.ndim:
-            return None
+        if isinstance(x, Variable) and ((x.array.dtype is DOUBLE and x.array.ndim) or x.array.dtype.kind == "c"):
+            return None  # a part of a complex128 is a float64
     wanted = result_dtype(operands)
     if wanted is DOUBLE:
         return None
@@ -52,8 +52,6 @@ def result_dtype(operands: Sequence[Any]) -> np.dtype[Any]:
 
 
 def _as(x: Any, dtype: np.dtype[Any]) -> Any:
-    if isinstance(x, Variable):
-        return x if x.array.dtype is dtype else cast(x, dtype=dtype)
-    if isinstance(x, np.ndarray):
-        return x if x.dtype is dtype else x.astype(dtype)
+    if isinstance(x, (Variable, np.ndarray)):
+        return x if x.dtype is dtype else cast(x, dtype=dtype)  # type: ignore[union-attr]
     return x.item() if isinstance(x, np.generic) else x

@@ -6,16 +6,16 @@ way costs 60 ns a call (of about 500 that recording takes), `isinstance` in fron
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from byhand.core.complaint import explain
+from byhand.core.lanes import StandIn
 from byhand.core.promotion import DOUBLE, narrowed
 from byhand.core.tape import Node, mode, next_serial
-from byhand.core.variable import Relations, Variable
+from byhand.core.variable import Variable, link, shares
 
 if TYPE_CHECKING:
     from byhand.core.op import Op
@@ -71,6 +71,14 @@ def _double(op: Op) -> Any:
     return DOUBLE if op.kind in ("elementwise", "move") and "dtype" not in op.attributes else None
 
 
+def otherwise(op: Op, error: Exception, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+    """What a call gives whose kernel raised: that of a batch, if one stands in for an array, else an explanation."""
+    batches = [x.array for x in operands if isinstance(x, Variable) and isinstance(x.array, StandIn)]
+    if batches:
+        return max(batches, key=lambda batch: batch.level).take_over(op, operands, attrs)
+    raise explain(op, error, operands, attrs) from error
+
+
 def _unary(op: Op) -> Callable[..., Any]:
     kernel, rules, masks = op.ufunc or op.kernel, op.rules, op.masks  # a ufunc saves a Python frame, 30 ns
     attrs: dict[str, Any] = {}
@@ -83,7 +91,7 @@ def _unary(op: Op) -> Callable[..., Any]:
         try:
             out = kernel(array)
         except Exception as error:
-            raise explain(op, error, (x,), attrs) from error
+            return otherwise(op, error, (x,), attrs)
         if type(out) is not ndarray:
             out = asarray(out)
         if out.dtype is double and (again := narrowed(call, (x,), attrs)) is not None:
@@ -119,7 +127,7 @@ def _unary_attrs(op: Op) -> Callable[..., Any]:
         try:
             out = kernel(array, **attrs)
         except Exception as error:
-            raise explain(op, error, (x,), attrs) from error
+            return otherwise(op, error, (x,), attrs)
         if type(out) is not ndarray:
             out = asarray(out)
         if out.dtype is double and (again := narrowed(call, (x,), attrs)) is not None:
@@ -163,7 +171,7 @@ def _binary(op: Op) -> Callable[..., Any]:
         try:
             out = kernel(a, b)
         except Exception as error:
-            raise explain(op, error, (x, y), attrs) from error
+            return otherwise(op, error, (x, y), attrs)
         if type(out) is not ndarray:
             out = asarray(out)
         if out.dtype is double and (again := narrowed(call, (x, y), attrs)) is not None:
@@ -208,7 +216,7 @@ def _ternary(op: Op) -> Callable[..., Any]:
         try:
             out = kernel(a, b, c)
         except Exception as error:
-            raise explain(op, error, (x, y, z), attrs) from error
+            return otherwise(op, error, (x, y, z), attrs)
         if type(out) is not ndarray:
             out = asarray(out)
         if out.dtype is double and (again := narrowed(call, (x, y, z), attrs)) is not None:
@@ -251,7 +259,7 @@ def _nary(op: Op) -> Callable[..., Any]:
         try:
             out = kernel(*arrays, **attrs)
         except Exception as error:
-            raise explain(op, error, operands, attrs) from error
+            return otherwise(op, error, operands, attrs)
         if type(out) is not ndarray:
             out = asarray(out)
         if out.dtype is double and (again := narrowed(call, operands, attrs)) is not None:
@@ -293,7 +301,7 @@ def _with_residuals(op: Op) -> Callable[..., Any]:
         try:
             out, *residuals = kernel(*arrays, **attrs)
         except Exception as error:
-            raise explain(op, error, operands, attrs) from error
+            return otherwise(op, error, operands, attrs)
         result = new(Result)
         result.array = out = asarray(out)
         if not bits or (mode.quiet and not mode.recording):
@@ -344,7 +352,7 @@ def _view(op: Op) -> Callable[..., Any]:
         try:
             out = kernel(array, **attrs)
         except Exception as error:
-            raise explain(op, error, (x,), attrs) from error
+            return otherwise(op, error, (x,), attrs)
         if type(out) is not ndarray:
             out = asarray(out)
         result = new(Result)
@@ -365,32 +373,8 @@ def _view(op: Op) -> Callable[..., Any]:
             node.shape = out.shape
             node.dtype = out.dtype
             node.grad = node.hooks = None
-        if _shares(array, out):
+        if shares(array, out):
             link(x, op, attrs, result)
         return result
 
     return call
-
-
-def _shares(array: np.ndarray[Any, Any], view: np.ndarray[Any, Any]) -> bool:
-    """Whether `view` looks at the memory of `array`: a reshape of scattered memory is a copy."""
-    base = view.base
-    return base is not None and (base is array or base is array.base or np.may_share_memory(array, view))
-
-
-def link(parent: Variable, op: Op, attrs: dict[str, Any], view: Variable) -> None:
-    """Remember that `view` = `op`(`parent`) shares its memory."""
-    related = getattr(view, "relations", None)
-    if related is None:
-        view.relations = related = Relations()
-    related.source = (parent, op, attrs)
-    related = getattr(parent, "relations", None)
-    if related is None:
-        parent.relations = related = Relations()
-    views = related.views
-    if views is None:
-        related.views = [weakref.ref(view)]
-        return
-    if len(views) >= 32 and len(views) & (len(views) - 1) == 0:  # 32, 64, …: drop those that died
-        views[:] = [v for v in views if v() is not None]
-    views.append(weakref.ref(view))

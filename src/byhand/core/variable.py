@@ -6,6 +6,7 @@ the methods three floors up, and `byhand.tensor` announces its class with `annou
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,3 +80,27 @@ class Variable:
         except AttributeError:
             self.relations = made = Relations()
             return made
+
+
+def shares(array: Array, view: Array) -> bool:
+    """Whether `view` looks at the memory of `array`: a reshape of scattered memory is a copy."""
+    base = view.base
+    return base is not None and (base is array or base is array.base or np.may_share_memory(array, view))
+
+
+def link(parent: Variable, op: Any, attrs: dict[str, Any], view: Variable) -> None:
+    """Remember that `view` = `op`(`parent`) shares its memory."""
+    related = getattr(view, "relations", None)
+    if related is None:
+        view.relations = related = Relations()
+    related.source = (parent, op, attrs)
+    related = getattr(parent, "relations", None)
+    if related is None:
+        parent.relations = related = Relations()
+    views = related.views
+    if views is None:
+        related.views = [weakref.ref(view)]
+        return
+    if len(views) >= 32 and len(views) & (len(views) - 1) == 0:  # 32, 64, …: drop those that died
+        views[:] = [v for v in views if v() is not None]
+    views.append(weakref.ref(view))

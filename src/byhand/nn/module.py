@@ -110,8 +110,10 @@ class Module(ModuleState, Hookable):
                 buffer.data = fn(buffer.detach())
         return self
 
-    def to(self, *args: Any, device: Any = None, dtype: DTypeLike | None = None, non_blocking: bool = False) -> Self:
+    def to(self, *args: Any, device: Any = None, dtype: DTypeLike | None = None, **ignored: Any) -> Self:
         """Cast floating-point parameters and buffers: `to(dtype)`, `to("cpu")`, `to("cpu", dtype)`, `to(tensor)`.
+
+        `non_blocking` and `memory_format` are accepted and change nothing.
 
         Raises `UsageError` for a device other than the CPU, TypeError for an integer dtype.
         """

@@ -1,15 +1,17 @@
 """`Parameter` and `Buffer`: the tensors that a `Module` registers by itself when they are assigned to an attribute.
 
-Made by layers in their `__init__`; read by `Module`, which tells them apart from plain tensors by their class.
+Those whose shape only the first input tells are `UninitializedParameter` and `UninitializedBuffer`. Made by layers in
+their `__init__`; read by `Module`, which tells them apart from plain tensors by their class.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
-from byhand.core.errors import DtypeError
+from byhand.core.errors import DtypeError, UsageError
 from byhand.tensor import Tensor
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -61,3 +63,47 @@ class Buffer(Tensor):
     def __init__(self, data: Tensor | Array | None = None, *, persistent: bool = True) -> None:
         super().__init__(_memory(data, "Buffer"))
         self.persistent = persistent
+
+
+class _Uninitialized(Tensor):
+    """What a parameter or buffer is before its shape is known: it has a dtype and nothing else."""
+
+    becomes: ClassVar[type[Tensor]]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """There is none yet: raises UsageError."""
+        raise UsageError(
+            f"an {type(self).__name__} has no shape yet: call the lazy module once, on an input of the right size"
+        )
+
+    def materialize(self, shape: Sequence[int], device: Any = None, dtype: Any = None) -> None:
+        """Give it a shape, and values that mean nothing yet; from now on it is an ordinary one."""
+        self._hold(np.empty(tuple(shape), self.dtype if dtype is None else dtype))
+
+    def _hold(self, array: Array) -> None:
+        self.__class__ = self.becomes  # type: ignore[assignment]
+        self.data = Tensor(array)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class UninitializedParameter(_Uninitialized, Parameter):
+    """A parameter whose shape is not known yet, of a lazy module such as `LazyLinear`."""
+
+    becomes = Parameter
+
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
+        Parameter.__init__(self, np.empty(0, np.float32 if dtype is None else dtype), requires_grad)
+
+
+class UninitializedBuffer(_Uninitialized, Buffer):
+    """A buffer whose shape is not known yet, of a lazy module such as `LazyBatchNorm2d`."""
+
+    becomes = Buffer
+
+    def __init__(
+        self, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> None:
+        Buffer.__init__(self, np.empty(0, np.float32 if dtype is None else dtype), persistent=persistent)

@@ -17,7 +17,7 @@ from byhand.ops import elementwise as e
 from byhand.ops import trigonometry as trig
 from byhand.ops.axes import either, one
 from byhand.ops.reduce import sum_over
-from byhand.ops.special import erf
+from byhand.ops.special import erf, in_blocks
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
@@ -63,13 +63,57 @@ def exponential_linear(x: Array, *, alpha: float, scale: float, rate: float) -> 
 @op(ELEMENTWISE, onnx="Gelu")
 def gelu(x: Array) -> Array:
     """x Φ(x), with the normal distribution's Φ(x) = (1 + erf(x / √2)) / 2"""
-    return 0.5 * x * (1 + erf(x * 0.7071067811865476))
+    return in_blocks(_erf_share, x)
+
+
+def _erf_share(x: Array) -> Array:
+    out = erf(x * 0.7071067811865476)
+    out += 1
+    out *= x
+    out *= 0.5
+    return out
+
+
+@op(ELEMENTWISE)
+def gelu_slope(y: Array, x: Array, z: Array) -> Array:
+    """y (Φ(x) + x Φ'(x)) for z = x Φ(x), whose quotient with x saves the error function"""
+    return in_blocks(_erf_slope, y, x, z)
+
+
+def _erf_slope(y: Array, x: Array, z: Array) -> Array:
+    slope = np.exp(-0.5 * x * x)
+    slope *= 0.3989422804014327
+    slope *= x
+    slope += _share(x, z)
+    return slope * y
+
+
+def _share(x: Array, z: Array) -> Array:
+    """What `gelu` leaves of x: z / x, and 1/2 where both are 0."""
+    return (z + 1e-36) / (x + 2e-36)
 
 
 @op(ELEMENTWISE)
 def gelu_tanh(x: Array) -> Array:
     """x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2"""
-    return 0.5 * x * (1 + np.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+    return in_blocks(lambda x: 0.5 * x * (1 + np.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))), x)
+
+
+@op(ELEMENTWISE)
+def gelu_tanh_slope(y: Array, x: Array, z: Array) -> Array:
+    """y (S + x S') for z = x S with S = (1 + tanh u) / 2, so that S' = 2 S (1 − S) u'"""
+    return in_blocks(_tanh_slope, y, x, z)
+
+
+def _tanh_slope(y: Array, x: Array, z: Array) -> Array:
+    share = _share(x, z)
+    slope = x * x
+    slope *= 0.21406444881780073
+    slope += 1.5957691216057308
+    slope *= z
+    slope *= 1 - share
+    slope += share
+    return slope * y
 
 
 @op(ELEMENTWISE)
@@ -148,15 +192,17 @@ def _silu_rule(g: Any, x: Any) -> Any:
     return g * (s * (1 + x * (1 - s)))
 
 
-def _gelu_rule(g: Any, x: Any) -> Any:
+def _gelu_curve(g: Any, y: Any, x: Any) -> Any:
+    """2 Φ' + x Φ''"""
     density = 0.3989422804014327 * e.exp(-0.5 * x * x)
-    return g * (0.5 * (1 + erf(x * 0.7071067811865476)) + x * density)
+    return g * y * density * (2 - x * x)
 
 
-def _gelu_tanh_rule(g: Any, x: Any) -> Any:
+def _gelu_tanh_curve(g: Any, y: Any, x: Any) -> Any:
+    """2 S' + x S'', with S' = (1 − tanh² u) u' / 2"""
     bent = trig.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))
-    slope = 0.7978845608028654 * (1 + 0.134145 * x * x)
-    return g * (0.5 * (1 + bent) + 0.5 * x * (1 - bent * bent) * slope)
+    slope, curve = 0.7978845608028654 * (1 + 0.134145 * x * x), 0.2140644488178007 * x
+    return g * y * (1 - bent * bent) * (slope + x * (0.5 * curve - bent * slope * slope))
 
 
 def _mish_rule(g: Any, x: Any) -> Any:
@@ -179,8 +225,10 @@ derive(
         g * e.select(x > 0, scale, (scale * alpha * rate) * e.exp(rate * e.select(x > 0, 0, x)))
     ),
 )
-derive(gelu, x=_gelu_rule)
-derive(gelu_tanh, x=_gelu_tanh_rule)
+derive(gelu, x=lambda g, x, out: gelu_slope(g, x, out))
+derive(gelu_slope, y=lambda g, x, z: gelu_slope(g, x, z), x=_gelu_curve)
+derive(gelu_tanh, x=lambda g, x, out: gelu_tanh_slope(g, x, out))
+derive(gelu_tanh_slope, y=lambda g, x, z: gelu_tanh_slope(g, x, z), x=_gelu_tanh_curve)
 derive(silu, x=_silu_rule)
 derive(mish, x=_mish_rule)
 derive(softsign, x=lambda g, x: g / e.square(1 + e.abs(x)))

@@ -90,3 +90,12 @@ def completed(shape: tuple[int, ...], size: int, name: str, old: tuple[int, ...]
         reason = f"{size} is no multiple of {known}"
         raise ShapeError(f"{name}: {size} values of shape {old} do not fill {shape}: {reason}")
     return tuple([size // known if n == -1 else n for n in shape])
+
+
+def each(value: Any, nd: int, name: str, what: str) -> tuple[int, ...]:
+    """A size for each of `nd` axes, from one for all of them or from a sequence; else raises UsageError."""
+    given = tuple(value) if isinstance(value, Iterable) else (value,)
+    sizes = given * nd if len(given) == 1 else given
+    if len(sizes) != nd or not all(hasattr(n, "__index__") for n in sizes):
+        raise UsageError(f"{name}: {what} is an integer, or {nd} of them, not {value!r}")
+    return tuple(operator.index(n) for n in sizes)

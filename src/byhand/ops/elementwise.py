@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from byhand.core import promotion
+from byhand.core import engine, promotion
 from byhand.core.capture import refuse
 from byhand.core.op import ELEMENTWISE, derive, op
 from byhand.core.recorder import wrap
@@ -108,6 +108,13 @@ def clone(x: Array) -> Array:
 
 promotion.cast = cast
 
+def _abs_rule(g: Any, x: Any, out: Any) -> Any:
+    """g · sign x; of complex x g · x̄ / |x|, and 0 at 0."""
+    if x.dtype.kind != "c":
+        return g * sign(x)
+    return g * engine.conj(x) / select(out == 0, 1, out)
+
+
 derive(add, x=lambda g: g, y=lambda g: g)
 derive(sub, x=lambda g: g, y=lambda g: -g)
 derive(mul, x=lambda g, y: g * y, y=lambda g, x: g * x)
@@ -118,7 +125,7 @@ derive(square, x=lambda g, x: g * (2 * x))
 derive(sqrt, x=lambda g, out: g * 0.5 / out)
 derive(rsqrt, x=lambda g, out: g * (-0.5 * out * out * out))
 derive(reciprocal, x=lambda g, out: -(g * out * out))
-derive(abs, x=lambda g, x: g * sign(x))
+derive(abs, x=_abs_rule)
 derive(sign, x=lambda g: g * 0)
 derive(cast, x=lambda g: g)
 derive(clone, x=lambda g: g)

@@ -6,6 +6,7 @@ Writing by index (`x[i] = v`) is in `inplace`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -71,8 +72,21 @@ def index_added(x: Array, *arrays: Array, index: Index, shape: tuple[int, ...]) 
     if all(a.dtype == bool for a in arrays):  # a mask names no place twice, and add.at is slow
         out[where] = x
     else:
-        np.add.at(out, where, x)
+        add_at(out, where, x)
     return out
+
+
+def add_at(out: Array, where: Index, x: Array) -> None:
+    """out[where] += x, also where a place is named twice.
+
+    NumPy's is fast for vectors alone: (1024, 128) into 65 rows takes it 1.6 ms, and 0.3 as one vector.
+    """
+    if type(out) is np.ndarray and len(where) == 1 and out.ndim > 1 and out.flags.c_contiguous:
+        width = math.prod(out.shape[1:])
+        places = (where[0].reshape(-1, 1) * width + np.arange(width)).ravel()
+        np.add.at(out.reshape(-1), places, x.ravel())
+    else:
+        np.add.at(out, where, x)
 
 
 derive(sliced, x=lambda g, x_shape, index: placed(g, index=index, shape=x_shape))
@@ -112,7 +126,7 @@ def resolved(key: Any, ndim: int) -> tuple[Index, list[Any]]:
                 array, dtype = array.astype(np.int64), np.dtype(np.int64)
             if dtype.kind not in "iub":
                 raise DtypeError(f"an index must be integer or boolean, not {dtype}; use .long()")
-            if dtype.kind in "iu" and plain.ndim == 0 and not traced(plain):
+            if dtype.kind in "iu" and plain.ndim == 0 and isinstance(plain, np.ndarray) and not traced(plain):
                 parts.append(int(plain))
                 continue
             parts.append(SLOT)

@@ -16,9 +16,9 @@ from byhand.core.complaint import explain
 from byhand.core.errors import GraphError
 from byhand.core.mutation import touch
 from byhand.core.op import MOVE, OPS, Op, derive, op
-from byhand.core.recorder import link, record
+from byhand.core.recorder import record
 from byhand.core.tape import Node, mode, next_serial
-from byhand.core.variable import Array, Variable
+from byhand.core.variable import Array, Variable, link
 from byhand.ops.index import filled, indexed, sliced
 
 

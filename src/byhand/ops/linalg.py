@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 @op(CONTRACT, onnx="MatMul", expects="(…, n, k) and (…, k, m)")
 def matmul(x: Array, y: Array) -> Array:
     """x @ y: (…, n, k) · (…, k, m) → (…, n, m); vectors as in NumPy"""
+    if y.ndim == 2 and x.ndim > 2:  # one product: a batch of them is not for the BLAS as a whole, or not at all
+        return (x.reshape(-1, x.shape[-1]) @ y).reshape(*x.shape[:-1], y.shape[1])
     return x @ y
 
 
 @op(CONTRACT, expects="x (…, in), weight (out, in) and bias (out)", onnx="Gemm")
 def linear(x: Array, weight: Array, bias: Array) -> Array:
     """x Wᵀ + b: (…, in) → (…, out)"""
-    return x @ weight.T + bias
+    flat = x if x.ndim < 3 else x.reshape(-1, x.shape[-1])
+    out = flat @ weight.T
+    out = out + bias if out.ndim < 2 else np.add(out, bias, out=out) if out.dtype == bias.dtype else out + bias
+    return out if x.ndim < 3 else out.reshape(*x.shape[:-1], -1)
 
 
 def flip_last(x: Any) -> Tensor:
@@ -88,7 +93,7 @@ def _weight_rule(g: Any, x: Any, weight: Any) -> Any:
 derive(matmul, x=_matmul_x, y=_matmul_y)
 derive(
     linear,
-    x=lambda g, weight: g @ weight,
+    x=lambda g, weight: matmul(g, weight),
     weight=_weight_rule,
     bias=lambda g: column_sums(g) if len(g.shape) == 2 else g,
 )
@@ -162,6 +167,11 @@ def tensordot(x: Any, other: Any, dims: Any = 2) -> Tensor:
         a, b = list(range(x.ndim - dims, x.ndim)), list(range(dims))
     else:
         a, b = ([one(i, t.ndim, "tensordot") for i in d] for t, d in zip((x, other), dims, strict=True))
+    for i, j in zip(a, b, strict=False):  # an axis of size 1 broadcasts, as in PyTorch
+        if x.shape[i] == 1 != other.shape[j]:
+            other = sum_over(other, axis=(j,), keepdims=True)
+        elif other.shape[j] == 1 != x.shape[i]:
+            x = sum_over(x, axis=(i,), keepdims=True)
     if [x.shape[i] for i in a] != [other.shape[i] for i in b]:
         raise ShapeError(f"tensordot got {x.shape} and {other.shape}: axes {a} and {b} differ in size")
     free_a = [i for i in range(x.ndim) if i not in a]

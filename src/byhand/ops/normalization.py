@@ -1,6 +1,6 @@
-"""Normalisation as one op: batch normalisation and layer normalisation differ only in the axes they average over.
+"""Normalisation as one op: batch, layer, group, instance and root-mean-square normalisation differ in their axes.
 
-Called by `nn.functional.batch_norm` and `layer_norm`, which compute the statistics (and keep the running ones).
+Called by `nn.functional.normalization`, which computes the statistics (and keeps the running ones).
 """
 
 from __future__ import annotations
@@ -10,11 +10,36 @@ from typing import Any
 
 import numpy as np
 
-from byhand.core.op import OTHER, derive, op
+from byhand.core.op import MOVE, OTHER, derive, op
 from byhand.core.variable import Array
 from byhand.ops import elementwise as e
 from byhand.ops.axes import Axes
-from byhand.ops.reduce import mean_over
+from byhand.ops.reduce import column_sums, mean_over, row_sums, sum_over
+from byhand.ops.views import reshaped
+
+
+def size_over(x: Any, axes: Axes) -> int:
+    """How many values are averaged together."""
+    return math.prod([x.shape[i] for i in axes])
+
+
+def summed(x: Any, axes: Axes) -> Any:
+    """Σ over the axes, which stay with size 1; down columns and along rows by a product with ones.
+
+    Of (50176, 16) the product takes 114 µs, NumPy's sum 1030.
+    """
+    if axes == (0,) and len(x.shape) == 2:
+        return reshaped(column_sums(x), shape=(1, x.shape[1]))
+    if axes == (len(x.shape) - 1,) and x.shape[-1]:
+        return row_sums(x)
+    return sum_over(x, axis=axes, keepdims=True)
+
+
+@op(MOVE, name="ordered")
+def ordered(x: Array, *, order: Axes, before: Axes) -> Array:
+    """x with its axes in this order in memory; `before` is the order that its gradient gets"""
+    back = tuple([order.index(i) for i in range(len(order))])
+    return np.ascontiguousarray(x.transpose(order)).transpose(back)
 
 
 def statistics(x: Any, axes: Axes, eps: float) -> tuple[Any, Any, Any]:
@@ -22,25 +47,34 @@ def statistics(x: Any, axes: Axes, eps: float) -> tuple[Any, Any, Any]:
 
     Of a tensor by ops, when a step is captured; of an array with one temporary less.
     """
-    size = math.prod([x.shape[i] for i in axes])
-    if not isinstance(x, np.ndarray):
-        center = mean_over(x, axis=axes, keepdims=True, size=size)
-        variance = mean_over(e.square(x - center), axis=axes, keepdims=True, size=size)
-        return center, variance, 1 / e.sqrt(variance + eps)
-    center = np.add.reduce(x, axes, keepdims=True) / size
+    size = size_over(x, axes)
+    center = summed(x, axes) / size
     away = x - center
-    away *= away
-    variance = np.add.reduce(away, axes, keepdims=True) / size
-    return center, variance, 1 / np.sqrt(variance + eps)
+    if isinstance(x, np.ndarray):
+        away *= away
+    else:
+        away = e.square(away)
+    variance = summed(away, axes) / size
+    return center, variance, 1 / e.sqrt(variance + eps)
+
+
+def root_mean_square(x: Any, axes: Axes, eps: float) -> Any:
+    """1 / √(mean of x² + ε) over the axes, which stay with size 1: what stands for `rate` where nothing is centered."""
+    return 1 / e.sqrt(summed(e.square(x), axes) / size_over(x, axes) + eps)
 
 
 @op(OTHER, name="normalize")
 def normalized(
-    x: Array, weight: Array | None, bias: Array | None, center: Array, rate: Array, *, axes: Axes, eps: float
+    x: Array, weight: Array | None, bias: Array | None, center: Array | None, rate: Array, *, axes: Axes, eps: float
 ) -> Array:
     """(x − center) · rate · weight + bias, where center and rate are `statistics` of x itself, over the axes"""
-    out = x - center
-    out *= rate
+    if weight is not None and shared(weight, x.ndim, axes):
+        rate, weight = rate * weight, None  # one pass over x less
+    if center is None:
+        out = x * rate
+    else:
+        out = x - center
+        out *= rate
     if weight is not None:
         out *= weight
     if bias is not None:
@@ -50,25 +84,30 @@ def normalized(
 
 @op(OTHER, name="normalize_slope")
 def normalized_slope(
-    y: Array, x: Array, weight: Array | None, center: Array, rate: Array, *, axes: Axes, eps: float
+    y: Array, x: Array, weight: Array | None, center: Array | None, rate: Array, *, axes: Axes, eps: float
 ) -> Array:
-    """rate · (yw − mean(yw) − h · mean(yw · h)) with yw = y · weight, h = (x − center) · rate: `normalize` backward"""
-    size = math.prod([x.shape[i] for i in axes])
+    """rate · (yw − mean(yw) − h · mean(yw · h)) with yw = y · weight, h = (x − center) · rate: `normalize` backward
+
+    Where nothing was centered, nothing is here: mean(yw) falls away.
+    """
+    size = size_over(x, axes)
     if weight is not None and shared(weight, x.ndim, axes):
         yw, scale = y, rate * weight
     else:
         yw, scale = y if weight is None else y * weight, rate
+    if center is None:
+        return (yw - x * (summed(yw * x, axes) * (rate * rate / size))) * scale
     out = x - center
-    out *= np.add.reduce(yw * out, axes, keepdims=True) * (rate * rate / size)
+    out *= summed(yw * out, axes) * (rate * rate / size)
     np.subtract(yw, out, out=out)
-    out -= np.add.reduce(yw, axes, keepdims=True) / size
+    out -= summed(yw, axes) / size
     out *= scale
     return out
 
 
-def shared(weight: Array, ndim: int, axes: Axes) -> bool:
+def shared(weight: Any, ndim: int, axes: Axes) -> bool:
     """Whether the values averaged together have one weight: in batch normalisation, not in layer normalisation."""
-    lead = ndim - weight.ndim
+    lead = ndim - len(weight.shape)
     return all(axis < lead or weight.shape[axis - lead] == 1 for axis in axes)
 
 
@@ -79,27 +118,39 @@ def _weighed(x: Any, weight: Any) -> Any:
 def _slope_x(g: Any, y: Any, x: Any, weight: Any, center: Any, rate: Any, axes: Axes, eps: float) -> Any:
     """What reaches x through h, and what through rate.
 
-    Σ g · slope = rate · n · (⟨g yw⟩ − ⟨g⟩⟨yw⟩ − ⟨g h⟩⟨yw h⟩), with ⟨ ⟩ the mean over the n values of the axes.
+    Σ g · slope = rate · n · (⟨g yw⟩ − ⟨g⟩⟨yw⟩ − ⟨g h⟩⟨yw h⟩), with ⟨ ⟩ the mean over the n values of the axes; without
+    a center there is no ⟨g⟩⟨yw⟩.
     """
-    size = math.prod([x.shape[i] for i in axes])
+    size = size_over(x, axes)
 
     def mean(values: Any) -> Any:
         return mean_over(values, axis=axes, keepdims=True, size=size)
 
     yw = _weighed(y, weight)
-    away = x - mean(x)
+    away = x if center is None else x - mean(x)
     k = e.rsqrt(mean(e.square(away)) + eps)  # rate again, such that the tape sees it depend on x
     h = away * k
     gh, yh = mean(g * h), mean(yw * h)
     through_h = normalized_slope(-k * (g * yh + yw * gh), x, None, center, rate, axes=axes, eps=eps)
-    return through_h - k * k * h * (mean(g * yw) - mean(g) * mean(yw) - gh * yh)
+    through_rate = mean(g * yw) - gh * yh
+    if center is not None:
+        through_rate = through_rate - mean(g) * mean(yw)
+    return through_h - k * k * h * through_rate
 
 
+def _gathered(g: Any, weight: Any, axes: Axes) -> Any:
+    """The gradient of one value for all that is averaged together; what broadcasts otherwise, the engine sums."""
+    return summed(g, axes) if shared(weight, len(g.shape), axes) else g
+
+
+derive(ordered, x=lambda g, order, before: ordered(g, order=before, before=order))
 derive(
     normalized,
     x=lambda g, x, weight, center, rate, axes, eps: normalized_slope(g, x, weight, center, rate, axes=axes, eps=eps),
-    weight=lambda g, x, center, rate, axes, eps: g * normalized(x, None, None, center, rate, axes=axes, eps=eps),
-    bias=lambda g: g,
+    weight=lambda g, x, weight, center, rate, axes, eps: _gathered(
+        g * normalized(x, None, None, center, rate, axes=axes, eps=eps), weight, axes
+    ),
+    bias=lambda g, bias, axes: _gathered(g, bias, axes),
 )
 derive(
     normalized_slope,  # linear in y, and symmetric but for the weight

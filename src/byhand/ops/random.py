@@ -12,6 +12,7 @@ import numpy as np
 from byhand.core.capture import insist, slot, tracer, values
 from byhand.core.errors import DomainError, ShapeError
 from byhand.core.generator import Generator, numpy_generator
+from byhand.core.lanes import running
 from byhand.core.recorder import wrap
 from byhand.core.variable import Array, Variable
 from byhand.ops import elementwise as e
@@ -32,6 +33,8 @@ def _drawn(generator: Generator | None, method: str, **arguments: Any) -> Array:
     watcher = None if slot.tracer is None else tracer()
     if watcher is not None:
         return watcher.draw(generator, method, arguments)
+    if running.levels:
+        return running.levels[-1].drawn(numpy_generator(generator), method, arguments)  # type: ignore[no-any-return]
     return np.asarray(getattr(numpy_generator(generator), method)(**arguments))
 
 

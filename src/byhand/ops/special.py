@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from byhand.core.op import ELEMENTWISE, derive, op
@@ -20,8 +22,44 @@ COEFFICIENTS = (
     -9.457494571291254e-17,
 )  # fmt: skip
 
+# artanh(erf(x)) / x as a polynomial in x² up to x = 4.2, the highest power first: what is left of its error in erf is
+# 9.5e-8. NumPy's tanh is fast: half the time of a quotient of polynomials that is as near.
+BENT = (
+    1.418375643e-07, -5.668191466e-06, 8.76353977e-05, -0.0006197789708, -0.0001918381044, 0.1027690593, 1.128379274,
+)  # fmt: skip
 
-def _tail(z: Array) -> Array:
+BLOCK = 1 << 15
+"""Values that a long chain of NumPy's calls takes at a time: what is between them then stays in the cache. The erf of
+524288 float32 takes 1.2 ms in place of 2.5."""
+
+
+def in_blocks(function: Callable[..., Array], *xs: Array) -> Array:
+    """A function value by value, computed in blocks if that can be done; symbols are taken whole."""
+    first = xs[0]
+    plain = all(type(x) is np.ndarray and x.strides == first.strides and x.shape == first.shape for x in xs)
+    if not plain or first.size <= BLOCK or not (first.flags.c_contiguous or first.flags.f_contiguous):
+        return function(*xs)
+    out = np.empty_like(first)
+    flat, parts = out.ravel("K"), [x.ravel("K") for x in xs]
+    for start in range(0, out.size, BLOCK):
+        flat[start : start + BLOCK] = function(*[x[start : start + BLOCK] for x in parts])
+    return out
+
+
+def _narrow(x: Array) -> Array:
+    """erf in float32."""
+    x = np.clip(x, -4.2, 4.2)
+    square = x * x
+    bent = square * BENT[0]
+    for c in BENT[1:-1]:
+        bent += c
+        bent *= square
+    bent += BENT[-1]
+    bent *= x
+    return np.tanh(bent, out=bent)
+
+
+def tail(z: Array) -> Array:
     """erfc(z) for z ≥ 0, by Clenshaw's recurrence."""
     t = 2 / (2 + z)
     u = 4 * t - 2
@@ -37,10 +75,15 @@ def erf(x: Array) -> Array:
     """2/√π ∫₀ˣ e^(−t²) dt"""
     x = np.asarray(x)
     x = x if x.dtype.kind == "f" else x.astype(np.float64)
+    return in_blocks(_narrow if x.dtype == np.float32 else wide, x)
+
+
+def wide(x: Array) -> Array:
+    """erf in float64."""
     # near 0 the series 2/√π (x − x³/3 + x⁵/10 …) is exact to the last digit, where 1 − erfc(x) would lose them
     xx = np.minimum(x * x, 0.01)
     series = x * (1 - xx * (1 / 3 - xx * (1 / 10 - xx * (1 / 42 - xx * (1 / 216 - xx / 1320))))) * 1.1283791670955126
-    return np.where(np.abs(x) < 0.1, series, np.copysign(1 - _tail(np.abs(x)), x))
+    return np.where(np.abs(x) < 0.1, series, np.copysign(1 - tail(np.abs(x)), x))
 
 
 @op(ELEMENTWISE)
@@ -48,8 +91,8 @@ def erfc(x: Array) -> Array:
     """1 − erf(x), exact in its tail"""
     x = np.asarray(x)
     x = x if x.dtype.kind == "f" else x.astype(np.float64)
-    tail = _tail(np.abs(x))
-    return np.where(x >= 0, tail, 2 - tail)
+    upper = tail(np.abs(x))
+    return np.where(x >= 0, upper, 2 - upper)
 
 
 derive(erf, x=lambda g, x: g * (1.1283791670955126 * e.exp(-x * x)))

@@ -64,19 +64,8 @@ class Adadelta(Optimizer):
 
     def update_group(self, group: Group) -> None:
         """Update the parameters of one group."""
-        lr, rho, eps, weight_decay = group["lr"], group["rho"], group["eps"], group["weight_decay"]
-        for p in group["params"]:
-            g = p.grad
-            if g is None:
-                continue
-            if group["maximize"]:
-                g = -g
-            if weight_decay:
-                g = g.add(p, alpha=weight_decay)
-            state = self.state[p]
-            if not state:
-                state.update(self.initial_state(p, group))
-            state["step"] += 1
+        lr, rho, eps = group["lr"], group["rho"], group["eps"]
+        for p, g, state in self.updates(group):
             u = state["acc_delta"]
             v = state["square_avg"].mul_(rho).addcmul_(g, g, value=1 - rho)
             d = u.add(eps).div_(v.add(eps)).sqrt_().mul_(g)  # one root for both

@@ -69,17 +69,8 @@ class Adagrad(Optimizer):
 
     def update_group(self, group: Group) -> None:
         """Update the parameters of one group."""
-        weight_decay, eps = group["weight_decay"], group["eps"]
-        for p in group["params"]:
-            g = p.grad
-            if g is None:
-                continue
-            if group["maximize"]:
-                g = -g
-            if weight_decay:
-                g = g.add(p, alpha=weight_decay)
-            state = self.state[p]
-            rate = group["lr"] / (1 + state["step"] * group["lr_decay"])
-            state["step"] += 1
+        eps = group["eps"]
+        for p, g, state in self.updates(group):
+            rate = group["lr"] / (1 + (state["step"] - 1) * group["lr_decay"])
             s = state["sum"].addcmul_(g, g)
             p.addcdiv_(g, s.sqrt().add_(eps), value=-rate)

@@ -88,24 +88,9 @@ class Adam(Optimizer):
         √v̂ + eps = (√v + eps · √(1 − β₂ᵗ)) / √(1 − β₂ᵗ): the corrections are moved into `eps` and into the rate, which
         saves a pass over memory.
         """
-        lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
-        maximize, amsgrad, decoupled = group["maximize"], group["amsgrad"], group["decoupled_weight_decay"]
-        all_state, t = self.state, None
-        for p in group["params"]:
-            g = p.grad
-            if g is None:
-                continue
-            if maximize:
-                g = -g
-            if weight_decay:
-                if decoupled:
-                    p.mul_(1 - lr * weight_decay)
-                else:
-                    g = g.add(p, alpha=weight_decay)
-            state = all_state[p]
-            if not state:
-                state.update(self.initial_state(p, group))
-            state["step"] += 1
+        lr, (beta1, beta2), amsgrad = group["lr"], group["betas"], group["amsgrad"]
+        t = None
+        for p, g, state in self.updates(group):
             if state["step"] != t:  # the same for all parameters, unless one was left out of a step
                 t = state["step"]
                 root = (1 - beta2**t) ** 0.5

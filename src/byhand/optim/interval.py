@@ -34,7 +34,12 @@ class Interval:
         return above and below and math.isfinite(value)
 
     def check(self, owner: str, name: str, value: Any) -> float:
-        """`value` as a plain Python number; raises `UsageError` when it is not a number of this interval."""
+        """`value` as a plain Python number; raises `UsageError` when it is not a number of this interval.
+
+        A tensor of one element, as PyTorch takes for a learning rate, is read once, here.
+        """
+        if not isinstance(value, Real) and hasattr(value, "item") and math.prod(getattr(value, "shape", (0,))) == 1:
+            value = value.item()
         kind = type(value)
         if not isinstance(value, Real):
             raise UsageError(f"{owner}: {name} must be {self.describe(name)}; got {_describe(value)}")
@@ -53,23 +58,23 @@ class Interval:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two numbers, each of `interval`: the `betas` of Adam."""
+    """Two numbers, each of `interval`, or the second one of an interval of its own: the `betas` of Adam."""
 
     interval: Interval
+    second: Interval | None = None
 
     def check(self, owner: str, name: str, value: Any) -> tuple[float, float]:
         """`value` as a tuple of two plain Python numbers; raises `UsageError` when it is anything else."""
         if not isinstance(value, (tuple, list)) or len(value) != 2:
             raise UsageError(f"{owner}: {name} must be a pair of numbers such as (0.9, 0.999); got {_describe(value)}")
-        first, second = (self.interval.check(owner, f"{name}[{i}]", v) for i, v in enumerate(value))
-        return first, second
+        first = self.interval.check(owner, f"{name}[0]", value[0])
+        return first, (self.second or self.interval).check(owner, f"{name}[1]", value[1])
 
 
 def _describe(value: Any) -> str:
     shape = getattr(value, "shape", None)
     if shape is not None:
-        hint = "; pass a Python number, `.item()` gives it" if math.prod(shape) == 1 else ""
-        return f"a {type(value).__name__} of shape {tuple(shape)}{hint}"
+        return f"a {type(value).__name__} of shape {tuple(shape)}"
     return f"{value!r} of type {type(value).__name__}"
 
 

@@ -72,22 +72,9 @@ class NAdam(Optimizer):
 
     def update_group(self, group: Group) -> None:
         """Update the parameters of one group."""
-        lr, (beta1, beta2), weight_decay = group["lr"], group["betas"], group["weight_decay"]
-        for p in group["params"]:
-            g = p.grad
-            if g is None:
-                continue
-            if group["maximize"]:
-                g = -g
-            if weight_decay:
-                if group["decoupled_weight_decay"]:
-                    p.mul_(1 - lr * weight_decay)
-                else:
-                    g = g.add(p, alpha=weight_decay)
-            state = self.state[p]
-            if not state:
-                state.update(self.initial_state(p, group))
-            t = state["step"] = state["step"] + 1
+        lr, (beta1, beta2) = group["lr"], group["betas"]
+        for p, g, state in self.updates(group):
+            t = state["step"]
             mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (s * group["momentum_decay"])) for s in (t, t + 1))
             product = state["mu_product"] = state["mu_product"] * mu
             root = (1 - beta2**t) ** 0.5  # of v̂; moved into eps and the rates

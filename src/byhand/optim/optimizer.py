@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -25,11 +26,21 @@ from byhand.tensor import Tensor
 if TYPE_CHECKING:
     from byhand.optim.interval import Interval, Pair
 
-Closure = Callable[[], Any]
+Closure = Callable[..., Any]
 Group = dict[str, Any]
 State = dict[str, Any]
 PreHook = Callable[["Optimizer", tuple[Any, ...], dict[str, Any]], Any]
 PostHook = Callable[["Optimizer", tuple[Any, ...], dict[str, Any]], None]
+
+
+@dataclass(slots=True)
+class StateHooks:
+    """The hooks on saving and loading of one optimiser."""
+
+    save_pre: Hooks = field(default_factory=dict)
+    save_post: Hooks = field(default_factory=dict)
+    load_pre: Hooks = field(default_factory=dict)
+    load_post: Hooks = field(default_factory=dict)
 
 
 class Optimizer:
@@ -83,6 +94,7 @@ class Optimizer:
         self.param_groups = []
         self._before_step: Hooks = {}
         self._after_step: Hooks = {}
+        self._state_hooks = StateHooks()
         self._stepped = False  # read by LRScheduler, which must come second
         groups = grouping.as_groups(self._name, params)
         for group in groups:
@@ -112,6 +124,35 @@ class Optimizer:
     def initial_state(self, p: Tensor, group: Group) -> State:
         """What is kept for a parameter before its first update."""
         return {}
+
+    def state_shape(self, p: Tensor, key: str) -> tuple[int, ...]:
+        """The shape of the state tensor `key` of a parameter; its own, unless an optimiser says otherwise."""
+        return tuple(p.shape)
+
+    def updates(self, group: Group, decay: bool = True) -> Iterator[tuple[Tensor, Tensor, State]]:
+        """Each parameter with a gradient, that gradient, and its state, made if need be, with this step counted.
+
+        The gradient is −g with `maximize`; with `decay` it has weight_decay · p added, or with
+        `decoupled_weight_decay` the parameter has become (1 − lr · weight_decay) · p.
+        """
+        maximize, weight_decay = group["maximize"], group.get("weight_decay") if decay else None
+        all_state = self.state
+        for p in group["params"]:
+            g = p.grad
+            if g is None:
+                continue
+            if maximize:
+                g = -g
+            if weight_decay:
+                if group.get("decoupled_weight_decay"):
+                    p.mul_(1 - group["lr"] * weight_decay)
+                else:
+                    g = g.add(p, alpha=weight_decay)
+            state = all_state[p]
+            if not state:
+                state.update(self.initial_state(p, group))
+            state["step"] += 1
+            yield p, g, state
 
     def step(self, closure: Closure | None = None) -> Any:
         """Update every parameter once; returns the loss of `closure`, which computes the gradients anew if given."""
@@ -195,13 +236,34 @@ class Optimizer:
         """Call `hook(optimizer, args, kwargs)` after each step."""
         return add_hook(self._after_step, Hook(hook))
 
+    def register_state_dict_pre_hook(self, hook: Closure, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer)` before each `state_dict`."""
+        return add_hook(self._state_hooks.save_pre, Hook(hook), prepend=prepend)
+
+    def register_state_dict_post_hook(self, hook: Closure, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` after each `state_dict`; it may return another to use instead."""
+        return add_hook(self._state_hooks.save_post, Hook(hook), prepend=prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Closure, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` before each `load_state_dict`; it may return another to load instead."""
+        return add_hook(self._state_hooks.load_pre, Hook(hook), prepend=prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Closure, prepend: bool = False) -> RemovableHandle:
+        """Call `hook(optimizer)` after each `load_state_dict`."""
+        return add_hook(self._state_hooks.load_post, Hook(hook), prepend=prepend)
+
     def state_dict(self) -> dict[str, Any]:
         """The state by parameter index and the groups, in PyTorch's form.
 
         `{"state": {0: {"step": 3, "exp_avg": Tensor, ...}, ...}, "param_groups": [{"lr": ..., "params": [0, ...]}]}`:
         tensors (not copied) in `state`, all the rest plain Python values.
         """
-        return snapshot.save(self.state, self.param_groups)
+        for hook in self._state_hooks.save_pre.values():
+            hook.function(self)
+        saved = snapshot.save(self.state, self.param_groups)
+        for hook in self._state_hooks.save_post.values():
+            saved = hook.function(self, saved) or saved
+        return saved
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a `state_dict`; tensors are copied and cast to the dtype of their parameter.
@@ -209,7 +271,11 @@ class Optimizer:
         Raises `CheckpointError`, and changes nothing, when the groups, the number or the shapes of parameters or the
         kind of optimiser do not match.
         """
+        for hook in self._state_hooks.load_pre.values():
+            state_dict = hook.function(self, state_dict) or state_dict
         self.state, self.param_groups = snapshot.load(self, state_dict)
+        for hook in self._state_hooks.load_post.values():
+            hook.function(self)
 
     @property
     def _name(self) -> str:
@@ -227,7 +293,8 @@ class Optimizer:
         return checked
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_before_step": {}, "_after_step": {}}  # hooks are seldom picklable, as in PyTorch
+        # hooks are seldom picklable, as in PyTorch
+        return {**self.__dict__, "_before_step": {}, "_after_step": {}, "_state_hooks": StateHooks()}
 
     def __repr__(self) -> str:
         text = f"{self._name} ("

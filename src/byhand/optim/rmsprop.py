@@ -76,23 +76,12 @@ class RMSprop(Optimizer):
     def update_group(self, group: Group) -> None:
         """Update the parameters of one group."""
         lr, alpha, eps = group["lr"], group["alpha"], group["eps"]
-        momentum, weight_decay = group["momentum"], group["weight_decay"]
-        for p in group["params"]:
-            g = p.grad
-            if g is None:
-                continue
-            if group["maximize"]:
-                g = -g
-            if weight_decay:
-                g = g.add(p, alpha=weight_decay)
-            state = self.state[p]
-            if not state:
-                state.update(self.initial_state(p, group))
+        momentum = group["momentum"]
+        for p, g, state in self.updates(group):
             if momentum and "momentum_buffer" not in state:  # an option that was turned on later
                 state["momentum_buffer"] = zeros_like(p)
             if group["centered"] and "grad_avg" not in state:
                 state["grad_avg"] = zeros_like(p)
-            state["step"] += 1
             v = state["square_avg"].mul_(alpha).addcmul_(g, g, value=1 - alpha)
             if group["centered"]:
                 a = state["grad_avg"].lerp_(g, 1 - alpha)

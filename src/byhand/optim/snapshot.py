@@ -26,8 +26,12 @@ def save(state: dict[Any, State], groups: list[Group]) -> dict[str, Any]:
             index[id(p)] = len(index)
         options = {key: value for key, value in group.items() if key != "params"}
         packed.append({**options, "params": [index[id(p)] for p in group["params"]]})
-    entries = {index[id(key)] if isinstance(key, Tensor) else key: dict(value) for key, value in state.items()}
+    entries = {index[id(key)] if isinstance(key, Tensor) else key: _copied(value) for key, value in state.items()}
     return {"state": entries, "param_groups": packed}
+
+
+def _copied(entries: State) -> State:
+    return {key: list(value) if isinstance(value, list) else value for key, value in entries.items()}
 
 
 def load(optimizer: Optimizer, saved: Any) -> tuple[defaultdict[Any, State], list[Group]]:
@@ -104,15 +108,26 @@ def _restore_entries(optimizer: Optimizer, p: Tensor, label: str, entries: State
         )
     restored: State = {}
     for key, value in entries.items():
-        if key in optimizer.numbers:
-            restored[key] = _number(owner, label, key, value, optimizer.numbers[key])
-        elif isinstance(value, (Tensor, np.ndarray)):
-            restored[key] = _tensor(owner, p, label, key, value, exact=key in optimizer.tensors)
+        if isinstance(value, list):  # the history of LBFGS
+            restored[key] = [_restored(optimizer, p, label, key, part) for part in value]
+        elif key in optimizer.numbers or isinstance(value, (Tensor, np.ndarray)):
+            restored[key] = _restored(optimizer, p, label, key, value)
         elif key not in optimizer.tensors:
             restored[key] = value
         elif value is not None:  # PyTorch saves None for a buffer that is not there yet
             raise CheckpointError(f"{owner}: {key} of {label} must be a Tensor; got {_kind(value)}")
     return restored
+
+
+def _restored(optimizer: Optimizer, p: Tensor, label: str, key: str, value: Any) -> Any:
+    """One number or tensor; anything else, such as a place still empty, as it is."""
+    owner = type(optimizer).__name__
+    if key in optimizer.numbers and value is not None:
+        return _number(owner, label, key, value, optimizer.numbers[key])
+    if isinstance(value, (Tensor, np.ndarray)):
+        shape = optimizer.state_shape(p, key) if key in optimizer.tensors else None
+        return _tensor(owner, p, label, key, value, shape)
+    return value
 
 
 def _number(owner: str, label: str, key: str, value: Any, kind: type) -> Any:
@@ -122,11 +137,12 @@ def _number(owner: str, label: str, key: str, value: Any, kind: type) -> Any:
         raise CheckpointError(f"{owner}: {key} of {label} must be a number; got {_kind(value)}") from error
 
 
-def _tensor(owner: str, p: Tensor, label: str, key: str, value: Any, *, exact: bool) -> Tensor:
+def _tensor(owner: str, p: Tensor, label: str, key: str, value: Any, shape: tuple[int, ...] | None) -> Tensor:
     array = value.array if isinstance(value, Tensor) else value
-    if exact and array.shape != p.shape:
+    if shape is not None and array.shape != shape:
+        wanted = "" if shape == p.shape else f", so {key} should have {shape}"
         raise CheckpointError(
-            f"{owner}: {key} of {label} has shape {array.shape}, the parameter has {tuple(p.shape)}; "
+            f"{owner}: {key} of {label} has shape {array.shape}, the parameter has {tuple(p.shape)}{wanted}; "
             "it belongs to another model"
         )
     dtype = p.dtype if array.dtype.kind == "f" else array.dtype

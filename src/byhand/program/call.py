@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from byhand.core.capture import UnforeseenError, structure
+from byhand.core.errors import ByhandError, DomainError
 from byhand.core.generator import numpy_generator
 from byhand.core.mutation import touch_all
 from byhand.core.recorder import wrap
 from byhand.core.tape import mode
 from byhand.core.variable import Array, Variable
-from byhand.program.ir import DRAW, Value
+from byhand.program.ir import CHECK, DRAW, Value
 from byhand.program.surroundings import Surroundings
 from byhand.program.tree import unflatten
 
@@ -54,7 +55,7 @@ class _Text:
         self.names: dict[str, Any] = {
             "MISS": MISS, "mode": mode, "wrap": wrap, "laid_out": laid_out, "touch_all": touch_all,
             "unflatten": unflatten, "copyto": np.copyto, "asarray": np.asarray,
-            "UnforeseenError": UnforeseenError, "structure": structure,
+            "UnforeseenError": UnforeseenError, "structure": structure, "as_eager": as_eager,
         }  # fmt: skip
         self.arguments: list[str] = []
 
@@ -171,16 +172,16 @@ class _Text:
         plan = self.entry.plan
         run = f"out = {self.name(self.entry.run_program)}({', '.join(self.arguments)})"
         nodes = self.entry.program.nodes
-        if any(node.attrs.get("complain") is UnforeseenError for node in nodes):
-            drawn = {numpy_generator(node.attrs["generator"]).bit_generator for node in nodes if node.op is DRAW}
-            streams = [f"{self.name(bits)}.state" for bits in drawn]
-            kept = [f"s{i}" for i in range(len(streams))]
-            self.lines += [f"{name} = {stream}" for name, stream in zip(kept, streams, strict=True)]
-            self.lines += ["try:", f"    {run}", "except UnforeseenError:"]
-            self.lines += [f"    {stream} = {name}" for name, stream in zip(kept, streams, strict=True)]
-            self.lines.append("    return MISS")
-        else:
-            self.lines.append(run)
+        checks = [node.attrs["complain"] for node in nodes if node.op is CHECK]
+        drawn = {numpy_generator(node.attrs["generator"]).bit_generator for node in nodes if node.op is DRAW}
+        streams = [f"{self.name(bits)}.state" for bits in drawn] if checks else []
+        kept = [f"s{i}" for i in range(len(streams))]
+        back = [f"    {stream} = {name}" for name, stream in zip(kept, streams, strict=True)]
+        self.lines += [f"{name} = {stream}" for name, stream in zip(kept, streams, strict=True)]
+        self.lines += ["try:", f"    {run}"]
+        if UnforeseenError in checks:
+            self.lines += ["except UnforeseenError:", *back, "    return MISS"]
+        self.lines += ["except Exception as error:", *back, "    raise as_eager(error)"]
         if self.entry.stamps:
             self.lines.append(f"touch_all({self.name(self.entry.stamps)})")
         for position, source in enumerate(self.entry.number_writes, len(self.entry.program.outputs)):
@@ -214,6 +215,15 @@ class _Text:
         if kind == "given":
             return f"x{what}"
         return f"wrap(out[{what}])" if kind is Variable else f"out[{what}]"
+
+
+def as_eager(error: Exception) -> Exception:
+    """What an eager step raises: NumPy's word of an index that is out of bounds is a DomainError there."""
+    if not isinstance(error, IndexError) or isinstance(error, ByhandError):
+        return error
+    found = DomainError(str(error))
+    found.__cause__ = error
+    return found
 
 
 def laid_out(array: Array, order: tuple[int, ...]) -> Array:

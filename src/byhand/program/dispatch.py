@@ -11,6 +11,7 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from byhand.program.ir import Value, order_of
 from byhand.program.journal import Journal, UnseenError
@@ -36,6 +37,7 @@ class Dispatch:
         })  # fmt: skip
         self._functions: dict[Any, Callable[..., Any]] = {
             np.where: self._where, np.concatenate: self._concatenated, np.broadcast_to: self._broadcast,
+            sliding_window_view: self._windows,
             np.empty_like: self._empty_like, np.result_type: self._result_type, np.copyto: self._copyto,
             np.shape: lambda x: x.shape, np.ndim: lambda x: x.ndim,
         }  # fmt: skip
@@ -155,6 +157,9 @@ class Dispatch:
         found: Symbol = x.broadcast_to(shape)
         return found
 
+    def _windows(self, x: Symbol, sizes: Sequence[int], axes: Sequence[int]) -> Symbol:
+        return x.windows(sizes, axes)
+
     def _copyto(self, out: Any, x: Any, casting: str = "same_kind", where: Any = True) -> None:
         if where is not True:
             raise UnseenError("a copy to some places")
@@ -165,11 +170,13 @@ class Dispatch:
 
     # what makes arrays
 
-    def _empty_like(self, x: Symbol, dtype: Any = None, order: Any = "K", subok: bool = True, **keywords: Any) -> Any:
+    def _empty_like(
+        self, x: Symbol, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, **keywords: Any
+    ) -> Any:
         if any(value is not None for value in keywords.values()):
-            raise UnseenError("an array like another, of another shape")
-        like = np.empty_like(x.like, dtype, order)
-        return full(self.journal, x.shape, like.dtype.type(0), order_of(like))
+            raise UnseenError(f"an array like another with {sorted(keywords)}")
+        like = np.empty_like(x.like, dtype, order, shape=shape)
+        return full(self.journal, like.shape, like.dtype.type(0), order_of(like))
 
     def _asarray(self, x: Any, dtype: Any = None, **keywords: Any) -> Any:
         if not isinstance(x, Symbol):

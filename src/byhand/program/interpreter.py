@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from byhand.core.generator import numpy_generator
 from byhand.core.variable import Array
@@ -30,6 +31,7 @@ from byhand.program.primitives import (
     SLICE,
     TRANSPOSE,
     WHERE,
+    WINDOWS,
     Primitive,
 )
 
@@ -111,6 +113,8 @@ def _read(op: Primitive, x: Array, attrs: dict[str, Any], arrays: Sequence[Array
         return x.transpose(attrs["axes"])
     if op is BROADCAST:
         return np.broadcast_to(x, attrs["shape"])
+    if op is WINDOWS:
+        return sliding_window_view(x, attrs["sizes"], attrs["axes"])
     if op is SLICE or op is INDEX:
         return x[filled(attrs["index"], arrays)]
     raise NotImplementedError(f"the primitive {op.name}")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from byhand.core.variable import Array
 from byhand.ops.index import SLOT, filled
@@ -28,6 +29,7 @@ from byhand.program.primitives import (
     RESHAPE,
     SLICE,
     TRANSPOSE,
+    WINDOWS,
     Primitive,
     elementwise,
     fold,
@@ -47,6 +49,7 @@ class Journal:
 
     source            the node that is being lowered: what is written gets its section, rule and place
     nodes             what was written
+    limit             how many there may be: a kernel that writes more is a loop, and better off as one
     ufunc_called      what answers NumPy where a symbol is the operand of a ufunc; `dispatch` sets it,
     function_called   and this, for other functions
     """
@@ -57,6 +60,7 @@ class Journal:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.limit = 0
         self._likenesses: dict[Value, Array] = {}
         self._constants: dict[Any, Value] = {}
         self._ground = np.zeros(1 << 12, np.uint8)
@@ -91,6 +95,8 @@ class Journal:
 
     def write(self, op: Primitive, inputs: Sequence[Any], attrs: dict[str, Any], like: Array) -> Value:
         """One node; its result is like `like`."""
+        if len(self.nodes) >= self.limit:
+            raise UnseenError("a kernel makes too many calls")
         value = Value(like.shape, like.dtype, order_of(like))
         self._likenesses[value] = like
         at = self.source
@@ -226,6 +232,8 @@ def view_of(array: Array, op: Primitive, attrs: dict[str, Any]) -> Array:
         return array.reshape(attrs["shape"])
     if op is BROADCAST:
         return np.broadcast_to(array, attrs["shape"])
+    if op is WINDOWS:
+        return sliding_window_view(array, attrs["sizes"], attrs["axes"])
     view: Array = array[attrs["index"]]
     return view
 

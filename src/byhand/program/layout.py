@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from byhand.core.variable import Array
 from byhand.program.ir import CONSTANT, STATE, Node, Program, Value
-from byhand.program.primitives import BROADCAST, RESHAPE, TRANSPOSE, VIEW
+from byhand.program.primitives import BROADCAST, RESHAPE, TRANSPOSE, VIEW, WINDOWS
 
 Layouts = Mapping[Value, "Layout"]
 
@@ -61,7 +62,7 @@ def layouts(program: Program) -> dict[Value, Layout]:
                 x = node.inputs[0]
                 arrays[out] = seen(arrays[x], node)
                 offset = found[x].offset + _address(arrays[out]) - _address(arrays[x])
-                repeated = found[x].repeated or node.op is BROADCAST
+                repeated = found[x].repeated or node.op in (BROADCAST, WINDOWS)
                 found[out] = Layout(found[x].root, out.shape, _strides(arrays[out]), offset, repeated)
             else:
                 arrays[out] = ground.array(out)
@@ -78,6 +79,8 @@ def seen(array: Array, node: Node) -> Array:
         return array.reshape(attrs["shape"])
     if op is BROADCAST:
         return np.broadcast_to(array, attrs["shape"])
+    if op is WINDOWS:
+        return sliding_window_view(array, attrs["sizes"], attrs["axes"])
     index = attrs["index"]
     view: Array = array[index if Ellipsis in index else (*index, Ellipsis)]  # of a number, too, a view
     return view

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from byhand.program.ir import CHECK, COMPUTED, NUMBER, STATE, Node, Program, Value
-from byhand.program.layout import Layout, Layouts, layouts
+from byhand.program.layout import Layout, Layouts, is_dense, layouts
 from byhand.program.packing import pack
-from byhand.program.primitives import CALL, MAP, PUT, VIEW, WHERE
+from byhand.program.primitives import ASSIGN, CALL, MAP, MATMUL, PUT, VIEW, WHERE
 from byhand.program.tiling import Tile, tiles
 
 ARENA, FRESH, ALIAS = "arena", "fresh", "alias"
@@ -69,6 +69,7 @@ class Plan:
     tiles            the runs of nodes that are executed in blocks
     copies           (state, its new value) where that could not be computed in place: copied at the end
     scratch          what some nodes need besides: values of their own, used by that node only
+    parts            products that are computed in the place where a later node would only copy them to
     arena_bytes      how large the arena is
     unplanned_bytes  the peak if every value had its own memory, freed after its last use, as in eager mode
     buffers          how many pieces the arena is used for
@@ -80,6 +81,7 @@ class Plan:
     tiles: list[Tile]
     copies: list[tuple[Value, Value]]
     scratch: dict[Node, Sequence[Value]]
+    parts: set[Value]
     arena_bytes: int
     unplanned_bytes: int
     buffers: int
@@ -151,6 +153,7 @@ class _Planner:
         self.rows |= {x: part.step for tile in self.tiles for part in tile.parts for x in part.inner}
         self.in_state: dict[Value, Value] = {}
         self.buffer: dict[Value, Buffer] = {}
+        self.part: dict[Value, tuple[Buffer, int]] = {}
 
     def plan(self) -> Plan:
         copies = [(state, new) for state, new in self.program.writes if not self._live_in(new, state)]
@@ -159,7 +162,8 @@ class _Planner:
         for place, node in enumerate(self.program.nodes):
             if node.op.kind != VIEW:
                 for out in node.outputs:
-                    if out in self.lies and out not in self.in_state and out not in self.fresh:
+                    free = out in self.lies and out not in self.in_state and out not in self.fresh
+                    if free and not self._goes_into(out, node, place):
                         self._settle(out, node, place)
             for value in self.facts.scratch.get(node, ()):
                 if place in self.tile_at:
@@ -169,7 +173,7 @@ class _Planner:
         buffers = list({id(buffer): buffer for buffer in self.buffer.values()}.values())
         arena_bytes = pack(buffers)
         return Plan(
-            self.program, self._homes(), self.lies, self.tiles, copies, self.facts.scratch, arena_bytes,
+            self.program, self._homes(), self.lies, self.tiles, copies, self.facts.scratch, set(self.part), arena_bytes,
             self.facts.unplanned, len(buffers),
         )  # fmt: skip
 
@@ -231,6 +235,37 @@ class _Planner:
         buffer.first, buffer.last = min(buffer.first, first), max(buffer.last, last)
         self.buffer[out] = buffer
 
+    def _goes_into(self, out: Value, node: Node, place: int) -> bool:
+        """Compute a product in rows of an array that is there already, if all that happens to it is to be put there."""
+        reads = self.reads.get(out, ())
+        if node.op is not MATMUL or len(reads) != 1 or reads[0][0] >= len(self.program.nodes) or place in self.tile_at:
+            return False
+        when, x = reads[0]
+        put = self.program.nodes[when]
+        if put.op is not ASSIGN or x is not put.inputs[1] or x is put.inputs[0] or when in self.tile_at:
+            return False
+        whole, index = put.inputs[0], put.attrs["index"]
+        buffer = self.buffer.get(whole)
+        taken_over = put.out not in self.fresh and put.out not in self.in_state and buffer is not None
+        if not taken_over or buffer.rows is not None or not self._dies(whole, when):  # type: ignore[union-attr]
+            return False
+        size = out.dtype.itemsize  # type: ignore[union-attr]
+        orders = [(v, tuple(range(len(v.shape)))) for v in (whole, put.out, out)]
+        if out.dtype != put.out.dtype or not all(is_dense(self.lies[v], order, size) for v, order in orders):
+            return False
+        if len(index) != 1 or not isinstance(index[0], slice) or self.lies[x].strides != self._rows(whole, x):
+            return False
+        start, stop, step = index[0].indices(whole.shape[0])
+        if step != 1 or x.shape != (stop - start, *whole.shape[1:]):
+            return False
+        self.part[out] = buffer, start * whole.nbytes // whole.shape[0]  # type: ignore[assignment]
+        return True
+
+    def _rows(self, whole: Value, x: Value) -> tuple[int, ...]:
+        """The strides of some rows of an array."""
+        strides = self.lies[whole].strides
+        return tuple(0 if n == 1 else step for n, step in zip(x.shape, strides[-len(x.shape) :], strict=False))
+
     def _dies(self, x: Value, place: int) -> bool:
         """Whether a node may write to the memory of its operand x: nobody reads that afterwards."""
         return self._unread(self.reads[self.lies[x].root], self.lies[x], place)
@@ -268,6 +303,9 @@ class _Planner:
                     homes[out] = Home(NUMBER, -1)
                 elif node.op.kind == VIEW:
                     homes[out] = Home(ALIAS, of=node.inputs[0])
+                elif out in self.part:
+                    buffer, offset = self.part[out]
+                    homes[out] = Home(ARENA, buffer.offset + offset, out)
                 elif out in self.in_state:
                     state = self.in_state[out]
                     homes[out] = Home(STATE, program.states.index(state), state)

@@ -69,6 +69,9 @@ TRANSPOSE = Primitive("transpose", VIEW)
 BROADCAST = Primitive("broadcast", VIEW)
 """inputs: (x,), attrs: shape. Axes of size 1 and new leading ones are repeated with stride 0."""
 
+WINDOWS = Primitive("windows", VIEW)
+"""inputs: (x,), attrs: sizes and axes, as `sliding_window_view` takes them. Numbers are in many places: only read."""
+
 SLICE = Primitive("slice", VIEW)
 """inputs: (x,), attrs: index, a tuple of integers, slices, None and Ellipsis."""
 

@@ -20,7 +20,7 @@ from byhand.core.variable import Array
 from byhand.ops.index import SLOT
 from byhand.program.ir import Value, order_of
 from byhand.program.journal import Journal, UnseenError, view_of
-from byhand.program.primitives import BROADCAST, RESHAPE, SLICE, TRANSPOSE, Primitive
+from byhand.program.primitives import BROADCAST, RESHAPE, SLICE, TRANSPOSE, WINDOWS, Primitive
 
 CLIP = np._core.umath.clip  # type: ignore[attr-defined]  # the ufunc that np.clip calls; it has no public name
 NUMBERS = (bool, int, float, np.generic)
@@ -196,6 +196,10 @@ class Symbol(NDArrayOperatorsMixin):
 
     def broadcast_to(self, shape: tuple[int, ...]) -> Symbol:
         return self.view(BROADCAST, {"shape": shape})
+
+    def windows(self, sizes: Sequence[int], axes: Sequence[int]) -> Symbol:
+        """As `sliding_window_view`."""
+        return self.view(WINDOWS, {"sizes": tuple(sizes), "axes": tuple(axes)})
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Symbol:
         """The matrices as vectors, of which every (columns + 1)-th value is on the diagonal."""

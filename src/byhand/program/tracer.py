@@ -22,6 +22,7 @@ from byhand.core.capture import UnforeseenError, slot
 from byhand.core.complaint import explain
 from byhand.core.errors import CaptureError
 from byhand.core.generator import Generator, default_generator, numpy_generator
+from byhand.core.lanes import StandIn
 from byhand.core.mutation import touch
 from byhand.core.op import OPS, Op
 from byhand.core.recorder import replace_kernel
@@ -208,6 +209,8 @@ class Tracer(Cells, Numbers):
 
     def arrived(self, node: TapeNode, g: Variable) -> None:
         """`g` is the whole gradient at `node`."""
+        if isinstance(g.array, StandIn):  # a batch of gradients, under `func.vmap`
+            return
         value, of = self.operand(g.array), self.by_serial.get(node.serial)
         if value.gradient_of is None and of is not None and of.shape == value.shape:
             value.gradient_of = of

@@ -6,7 +6,13 @@ is written in the parts of the class: `holding`, `differentiable`, `overwritable
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
+from byhand.core.dtypes import get_default_dtype
 from byhand.core.recorder import announce
+from byhand.core.variable import Array, Variable
 from byhand.ops import index, inplace, views
 from byhand.tensor.convertible import Convertible
 from byhand.tensor.differentiable import Differentiable
@@ -18,7 +24,8 @@ from byhand.tensor.overwritable import Overwritable
 class Tensor(Operable, Overwritable, Differentiable, Convertible, Holding):
     """An array with gradients, as `byhand.tensor`, `zeros`, `randn` and their like make it.
 
-    `Tensor(array)` wraps an array without a copy. `.array` is the NumPy array underneath.
+    `Tensor(array)` wraps an array without a copy. `.array` is the NumPy array underneath. `Tensor([1, 2])` and
+    `Tensor(2, 3)` are PyTorch's old constructor; write `byhand.tensor([1, 2])` and `byhand.empty(2, 3)`.
 
     >>> import byhand
     >>> x = byhand.tensor([1.0, 2.0], requires_grad=True)
@@ -29,6 +36,20 @@ class Tensor(Operable, Overwritable, Differentiable, Convertible, Holding):
 
     __slots__ = ()
     __hash__ = object.__hash__
+
+    def __init__(self, array: Any = (), node: Any = None, *sizes: int) -> None:
+        if isinstance(array, (list, tuple, int, Variable)):  # PyTorch's old constructor: values, or sizes
+            array, node = _constructed(array, node, sizes), None
+        Variable.__init__(self, array, node)  # which capture watches
+
+
+def _constructed(values: Any, second: Any, sizes: tuple[int, ...]) -> Array:
+    """What PyTorch's `Tensor(values)` and `Tensor(*sizes)` hold: the default dtype, whatever the values are."""
+    if isinstance(values, int):
+        return np.empty((values, *(() if second is None else (second,)), *sizes), get_default_dtype())
+    if isinstance(values, Variable):
+        return values.array
+    return np.array([getattr(x, "array", x) for x in values], get_default_dtype())
 
 
 announce(Tensor)

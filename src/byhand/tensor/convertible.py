@@ -50,7 +50,7 @@ class Convertible(Part):
         wanted = self.array.dtype if dtype is None else dtypes.resolve(dtype)
         if wanted == self.array.dtype:
             return self.clone() if copy else self  # type: ignore[return-value]
-        if wanted.kind != "f" and self.node is not None:
+        if wanted.kind not in "fc" and self.node is not None:
             return e.cast(wrap(self.array), dtype=wanted)
         return e.cast(self, dtype=wanted)
 

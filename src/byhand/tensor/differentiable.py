@@ -50,7 +50,7 @@ class Differentiable(Part):
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Start or stop asking for a gradient; raises DtypeError for integers, GraphError for computed tensors."""
         if requires_grad and self.node is None:
-            if self.array.dtype.kind != "f":
+            if self.array.dtype.kind not in "fc":
                 raise DtypeError(f"only float tensors have gradients, this one is {self.dtype}; use .float() first")
             kept = self.grad
             self.node = leaf(self.array.shape, self.array.dtype)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from byhand.core.dtypes import get_default_dtype
+from byhand.core.errors import UsageError
 from byhand.core.variable import Array
 
 PREFIX = "tensor("
@@ -15,12 +17,39 @@ WIDTH = 80
 LONG = 1000  # a tensor of more values is shown by its edges
 EDGE = 3
 
+DIGITS = 4
+SCIENTIFIC: bool | None = None  # None: where the values ask for it
+
 Form = Callable[[Any], str]
+
+
+def set_printoptions(
+    precision: int | None = None, threshold: int | None = None, edgeitems: int | None = None,
+    linewidth: int | None = None, profile: str | None = None, sci_mode: bool | None = None,
+) -> None:  # fmt: skip
+    """How tensors are printed from now on: digits, from how many values on only edges, columns; profiles are PyTorch's.
+
+    Raises UsageError for a profile other than "default", "short" and "full". `sci_mode` None chooses by the values.
+    """
+    global DIGITS, LONG, EDGE, WIDTH, SCIENTIFIC
+    if profile is not None:
+        profiles = {"default": (4, 1000, 3), "short": (2, 1000, 2), "full": (4, sys.maxsize, 3)}
+        if profile not in profiles:
+            raise UsageError(f"there is no profile {profile!r}; choose from {', '.join(profiles)}")
+        DIGITS, LONG, EDGE = profiles[profile]
+        WIDTH = 80
+    DIGITS = DIGITS if precision is None else precision
+    LONG = LONG if threshold is None else threshold
+    EDGE = EDGE if edgeitems is None else edgeitems
+    WIDTH = WIDTH if linewidth is None else linewidth
+    SCIENTIFIC = sci_mode
 
 
 def text_of(array: Array, notes: list[str]) -> str:
     """`tensor([...], notes)`, broken at 80 columns."""
-    said = [get_default_dtype()] if array.size == 0 else [get_default_dtype(), np.dtype(np.int64), np.dtype(np.bool_)]
+    default = get_default_dtype()
+    paired = np.result_type(default, np.complex64)
+    said = [default] if array.size == 0 else [default, paired, np.dtype(np.int64), np.dtype(np.bool_)]
     if array.dtype not in said:
         notes = [f"dtype={array.dtype}", *notes]
     if array.size == 0 and array.ndim != 1:
@@ -62,6 +91,13 @@ def _nested(array: Array, form: Form, width: int, indent: int, short: bool) -> s
 
 def _spelling(shown: Array) -> tuple[Form, int]:
     """How to write a value, and the width of the widest."""
+    if shown.dtype.kind == "c":
+        real, imag = _spelling(shown.real)[0], _spelling(shown.imag)[0]
+
+        def pair(z: complex) -> str:
+            return f"{real(z.real)}{'' if z.imag < 0 else '+'}{imag(z.imag)}j"
+
+        return pair, max(len(pair(z)) for z in shown.ravel().tolist())
     if shown.dtype.kind != "f":
         return str, max(len(str(x)) for x in shown.ravel().tolist())
     values = shown[np.isfinite(shown) & (shown != 0)].astype(np.float64)
@@ -71,10 +107,11 @@ def _spelling(shown: Array) -> tuple[Form, int]:
     low, high = sizes.min(), sizes.max()
     whole = bool((values == np.ceil(values)).all())
     spell: Form
-    if high / low > 1000 or high > 1e8 or (not whole and low < 1e-4):
-        spell = "{:.4e}".format
+    wide = high / low > 1000 or high > 1e8 or (not whole and low < 1e-4)
+    if wide if SCIENTIFIC is None else SCIENTIFIC:
+        spell = f"{{:.{DIGITS}e}}".format
     else:
-        spell = _whole if whole else "{:.4f}".format
+        spell = _whole if whole else f"{{:.{DIGITS}f}}".format
     return spell, max(len(spell(x)) for x in values.tolist())
 
 
@@ -86,5 +123,5 @@ def _edges(array: Array) -> Array:
     """The values that are printed of a large array."""
     for axis in range(array.ndim):
         if array.shape[axis] > 2 * EDGE:
-            array = np.take(array, [0, 1, 2, -3, -2, -1], axis=axis)
+            array = np.take(array, [*range(EDGE), *range(-EDGE, 0)], axis=axis)
     return array

@@ -13,7 +13,7 @@ from byhand.core.capture import look
 from byhand.core.errors import DtypeError, GraphError, ShapeError
 from byhand.core.recorder import wrap
 from byhand.core.variable import Array, Variable
-from byhand.ops import linalg, shape
+from byhand.ops import complex, linalg, shape
 from byhand.ops.views import permuted
 from byhand.tensor.display import text_of
 from byhand.tensor.part import Part
@@ -71,6 +71,26 @@ class Holding(Part):
             raise ShapeError(f"mT needs at least two axes, the shape is {self.shape}")
         return linalg.flip_last(self)
 
+    @property
+    def mH(self) -> Tensor:
+        """The last two axes exchanged, and conjugated if complex."""
+        return complex.conj(self.mT)
+
+    @property
+    def H(self) -> Tensor:
+        """The conjugate transpose of a matrix."""
+        return complex.conj(self.t())
+
+    @property
+    def real(self) -> Tensor:
+        """The real part; of a real tensor itself."""
+        return complex.real(self)
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part of a complex tensor."""
+        return complex.imag(self)
+
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one axis; what NumPy calls size is `numel()`."""
         return self.array.shape if dim is None else self.array.shape[dim]
@@ -99,8 +119,10 @@ class Holding(Part):
         """Whether the values lie in C order."""
         return bool(self.array.flags.c_contiguous)
 
-    def contiguous(self) -> Tensor:
-        """Itself if its values lie in C order, else a copy that does."""
+    def contiguous(self, memory_format: Any = None) -> Tensor:
+        """Itself if its values lie in C order, else a copy that does; itself for PyTorch's channels_last."""
+        if memory_format in (dtypes.channels_last, dtypes.channels_last_3d):
+            return self  # type: ignore[return-value]
         return self if self.array.flags.c_contiguous else shape.compact(self)  # type: ignore[return-value]
 
     def is_floating_point(self) -> bool:
@@ -108,8 +130,8 @@ class Holding(Part):
         return self.array.dtype.kind == "f"
 
     def is_complex(self) -> bool:
-        """False: there are no complex tensors."""
-        return False
+        """Whether the dtype is complex."""
+        return self.array.dtype.kind == "c"
 
     def data_ptr(self) -> int:
         """The address of the first value."""

@@ -5,7 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from byhand.core.errors import DomainError
-from byhand.ops import activation, compare, index, linalg, random, reduce, scale, scan, shape, special, triangle
+from byhand.ops import (
+    activation,
+    compare,
+    complex,
+    determinant,
+    index,
+    linalg,
+    older,
+    product,
+    random,
+    reduce,
+    scale,
+    scan,
+    shape,
+    solve,
+    special,
+    triangle,
+)  # fmt: skip
 from byhand.ops import elementwise as e
 from byhand.ops import sort as sorting
 from byhand.ops import trigonometry as trig
@@ -108,7 +125,7 @@ class Operable(Part):
         reduce.sum, reduce.mean, reduce.prod, reduce.amax, reduce.amin, reduce.any, reduce.all,
     )  # fmt: skip
     argmax, argmin, count_nonzero, logsumexp, norm = (
-        reduce.argmax, reduce.argmin, reduce.count_nonzero, reduce.logsumexp, reduce.norm,
+        reduce.argmax, reduce.argmin, reduce.count_nonzero, reduce.logsumexp, older.norm,
     )  # fmt: skip
     var, std, nansum, nanmean, dist = reduce.var, reduce.std, reduce.nansum, reduce.nanmean, reduce.dist
     max, min, sort, argsort, topk = sorting.max, sorting.min, sorting.sort, sorting.argsort, sorting.topk
@@ -119,6 +136,14 @@ class Operable(Part):
     matmul, mm, bmm, mv, dot, outer, ger, inner = (
         linalg.matmul, linalg.mm, linalg.bmm, linalg.mv, linalg.dot, linalg.outer, linalg.outer, linalg.inner,
     )  # fmt: skip
+    conj, angle = complex.conj, complex.angle
+    det, logdet, slogdet, inverse, pinverse = (
+        determinant.det, determinant.logdet, determinant.slogdet, solve.inverse, solve.pinverse,
+    )  # fmt: skip
+    matrix_power, matrix_exp, cholesky, qr, svd = (
+        solve.matrix_power, solve.matrix_exp, older.cholesky, older.qr, older.svd,
+    )  # fmt: skip
+    cross, kron, addr, addbmm = product.cross, product.kron, product.addr, product.addbmm
     vdot, addmm, addmv, baddbmm = linalg.dot, linalg.addmm, linalg.addmv, linalg.baddbmm
     reshape, view, flatten, unflatten = shape.reshape, shape.view, shape.flatten, shape.unflatten
     ravel, tensor_split = shape.ravel, shape.tensor_split

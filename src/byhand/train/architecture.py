@@ -1,25 +1,20 @@
-"""Models by a short text: `softmax`, `mlp:30`, `mlp:256,128`, or `FILE.py:function` for a network of one's own.
+"""Models by a short text: `softmax`, `mlp:256,128`, `lenet`, `resnet:16,32`, `lstm:256`, `gpt:128,4,4`.
 
-Called by the command line and by `Run`, which must be able to build a saved model again.
+Called by the command line and by `Run`, which must be able to build a saved model again. `model_file` has the networks
+of one's own.
 """
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import sys
-import traceback
-import types
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from byhand import nn
-from byhand.core.errors import ByhandError, UsageError
+from byhand import models, nn
+from byhand.core.errors import UsageError
 from byhand.core.variable import Array
 from byhand.tensor import Tensor
 
@@ -33,8 +28,10 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "silu": nn.SiLU,
 }
+NAMED = {"lenet": 0, "resnet": 8, "rnn": 2, "lstm": 2, "gru": 2, "gpt": 3}  # how many sizes each takes
+TEXT = ("rnn", "lstm", "gru", "gpt")
 INITS = ("default", "normal", "xavier", "he", "zeros")
-FORMS = "linear, softmax, mlp:30, mlp:256,128 or FILE.py:function"
+FORMS = "linear, softmax, mlp:30, mlp:256,128, lenet, resnet, rnn, lstm:256, gru:256, gpt:128,4,4 or FILE.py:function"
 
 
 class Standardize(nn.Module):
@@ -75,11 +72,6 @@ class Destandardize(Standardize):
         return x * self.std + self.mean
 
 
-def is_file_spec(spec: str) -> bool:
-    """Whether a model's text names a function of a file."""
-    return spec.partition(":")[0].endswith(".py") or spec.rpartition(":")[0].endswith(".py")
-
-
 def build(
     spec: str,
     input_shape: Sequence[int],
@@ -93,8 +85,15 @@ def build(
 ) -> nn.Module:
     """The model that `spec` describes, for inputs (N, *input_shape) and `outputs` scores a sample.
 
-    Raises UsageError for a text that is none of `linear`, `softmax`, `mlp:SIZES`, or for an unknown option.
+    `linear`, `softmax` and `mlp:SIZES` are built here of linear layers, all others are those of `byhand.models`:
+    `lenet`, `resnet:WIDTHS` for images; `rnn:HIDDEN,LAYERS`, `lstm:…`, `gru:…`, `gpt:WIDTH,LAYERS,HEADS` for text.
+
+    Raises UsageError for a text that is none of these, or for an option that the model has not.
     """
+    if spec.partition(":")[0] in NAMED:
+        if activation != "relu" or init != "default" or standardize is not None or destandardize is not None:
+            raise UsageError(f"{spec} decides itself about activation, init and standardize; leave those options out")
+        return _named(spec, tuple(input_shape), outputs, dropout)
     if activation not in ACTIVATIONS:
         raise UsageError(f"there is no activation {activation!r}; choose from {', '.join(ACTIVATIONS)}")
     if init not in INITS:
@@ -118,19 +117,81 @@ def build(
     return model
 
 
+HOMES = {"lenet": "mnist", "resnet": "cifar10", **dict.fromkeys(TEXT, "tiny_shakespeare")}
+"""The dataset that a model is trained on if none is named."""
+
+
+def model_and_dataset(names: Sequence[str]) -> tuple[str | None, str]:
+    """What `[MODEL] [DATASET]` on the command line means; a model alone is trained on the dataset that suits it.
+
+    Raises UsageError for more than two names, or two of which none is a model.
+    """
+    if len(names) > 2:
+        raise UsageError(f"expected a model and a dataset, got {', '.join(names)}")
+    if len(names) == 2:
+        if not is_model(names[0]):
+            raise UsageError(f"{names[0]!r} is no model; expected {FORMS}, then a dataset")
+        return names[0], names[1]
+    if names and is_model(names[0]):
+        return names[0], HOMES.get(names[0].partition(":")[0], "digits")
+    return None, names[0] if names else "digits"
+
+
+def is_file_spec(spec: str) -> bool:
+    """Whether a model's text names a function of a file."""
+    return spec.partition(":")[0].endswith(".py") or spec.rpartition(":")[0].endswith(".py")
+
+
+def is_model(text: str) -> bool:
+    """Whether a text is meant as a model: by its first word."""
+    return text.partition(":")[0] in ("linear", "softmax", "mlp", *NAMED) or is_file_spec(text)
+
+
+def is_text_model(spec: str) -> bool:
+    """Whether a model reads text by characters."""
+    return spec.partition(":")[0] in TEXT
+
+
+def _named(spec: str, shape: tuple[int, ...], outputs: int, dropout: float) -> nn.Module:
+    """A model of `byhand.models` for such inputs."""
+    name, _, text = spec.partition(":")
+    sizes = _sizes(spec, text) if text else []
+    if len(sizes) > NAMED[name]:
+        raise UsageError(f"{spec} has more sizes than the {NAMED[name]} that {name} takes")
+    if name in TEXT:
+        if len(shape) != 1:
+            raise UsageError(f"{name} reads text, and the inputs have the shape {shape}; choose lenet, resnet or mlp:…")
+        if name == "gpt":
+            options = dict(zip(("width", "layers", "heads"), sizes, strict=False))
+            return models.GPT(outputs, shape[0], dropout=dropout, **options)
+        options = dict(zip(("hidden", "layers"), sizes, strict=False))
+        return models.CharacterRNN(outputs, name, dropout=dropout, **options)
+    if len(shape) != 3:
+        raise UsageError(f"{name} looks at images (C, H, W), and the inputs have the shape {shape}; choose mlp:…")
+    if name == "lenet":
+        return models.LeNet((shape[0], shape[1], shape[2]), outputs, dropout)
+    if dropout:
+        raise UsageError("resnet has no dropout; leave the option out")
+    return models.ResNet(shape[0], outputs, *([sizes] if sizes else []))
+
+
+def _sizes(spec: str, text: str) -> list[int]:
+    try:
+        sizes = [int(size) for size in text.split(",")]
+    except ValueError:
+        sizes = []
+    if not sizes or min(sizes) < 1:
+        raise UsageError(f"cannot read the sizes of {spec!r}; write them as mlp:30 or mlp:256,128")
+    return sizes
+
+
 def _hidden(spec: str) -> list[int]:
     kind, _, sizes = spec.partition(":")
     if kind in ("linear", "softmax") and not sizes:
         return []
     if kind != "mlp":
         raise UsageError(f"cannot read the model {spec!r}; expected {FORMS}")
-    try:
-        hidden = [int(size) for size in sizes.split(",")]
-    except ValueError:
-        hidden = []
-    if not hidden or min(hidden) < 1:
-        raise UsageError(f"cannot read the sizes of {spec!r}; write the hidden layers as mlp:30 or mlp:256,128")
-    return hidden
+    return _sizes(spec, sizes)
 
 
 def initialise(model: nn.Module, init: str) -> None:
@@ -152,68 +213,3 @@ def initialise(model: nn.Module, init: str) -> None:
             weight[init](layer.weight)
             if layer.bias is not None:
                 (nn.init.normal_ if init == "normal" else nn.init.zeros_)(layer.bias)
-
-
-class ModelFileError(ByhandError):
-    """A user's model file that fails: shows the user's own line."""
-
-
-def digest(path: Path) -> str:
-    """The SHA-256 of a file, by which a run notices that its model file was changed."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def split_file_spec(spec: str) -> tuple[Path, str]:
-    """`FILE.py:function` as its two parts. Raises UsageError if the file is missing or no function is named."""
-    file, _, function = spec.rpartition(":")
-    if not file:
-        raise UsageError(f"{spec}: say which function makes the model, as in {spec}:build")
-    path = Path(file)
-    if not path.is_file():
-        raise UsageError(f"there is no file {file}; --model takes {FORMS}")
-    return path, function
-
-
-def from_file(
-    path: Path, function: str, input_shape: Sequence[int], outputs: int, home: Path | None = None
-) -> nn.Module:
-    """Run a Python file and call its `function` for a model.
-
-    The function may take `input_shape`, `outputs` or `classes` by name. `home` is the folder whose modules the file
-    may import, its own by default. Raises ModelFileError with the user's own line for any error in the file.
-    """
-    module = types.ModuleType(path.stem)
-    module.__file__ = str(path)
-    offered = {"input_shape": tuple(input_shape), "outputs": outputs, "classes": outputs}
-    folder = str((home or path.parent).resolve())
-    sys.path.insert(0, folder)
-    sys.modules[f"_byhand_model_{path.stem}"] = module  # dataclasses and pickle look their module up by name
-    module.__name__ = f"_byhand_model_{path.stem}"
-    try:
-        exec(compile(path.read_text("utf-8"), str(path), "exec"), module.__dict__)
-        make = getattr(module, function, None)
-        if not callable(make):
-            names = [n for n, v in vars(module).items() if inspect.isfunction(v) and v.__module__ == module.__name__]
-            raise UsageError(f"{path} has no function {function!r}; it has {', '.join(names) or 'none'}")
-        known = inspect.signature(make).parameters
-        model = make(**{name: value for name, value in offered.items() if name in known})
-    except UsageError:
-        raise
-    except Exception as error:
-        raise ModelFileError(f"{own_line(error, path) or path}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(folder)
-    if not isinstance(model, nn.Module):
-        raise UsageError(f"{path}:{function} should return an nn.Module, it returned {type(model).__name__}")
-    return model
-
-
-def own_line(error: BaseException, path: Path) -> str | None:
-    """Where in the user's file an error came from, as `FILE, line 7, in forward: x @ w`; None if from nowhere in it."""
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return f"{path}, line {error.lineno}: {(error.text or '').strip()}"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    if not frames:
-        return None
-    line = path.read_text("utf-8").splitlines()[(frames[-1].lineno or 1) - 1].strip()
-    return f"{path}, line {frames[-1].lineno}, in {frames[-1].name}: {line}"

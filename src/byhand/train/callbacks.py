@@ -17,13 +17,13 @@ import numpy as np
 from byhand.core.capture import insist, values
 from byhand.core.errors import ByhandError, CheckpointError, UsageError
 from byhand.core.variable import Variable
+from byhand.interop.file import flush_file
 from byhand.nn.utils import clip_grad_norm_
 from byhand.ops.compare import isfinite, logical_not
 from byhand.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from byhand.program.traced_array import plain
 from byhand.train import checkpoint
 from byhand.train.history import History
-from byhand.train.storage import flush_file
 
 if TYPE_CHECKING:
     import os

@@ -23,7 +23,9 @@ import numpy as np
 
 from byhand.core.errors import CheckpointError
 from byhand.core.variable import Array, Variable
-from byhand.train.storage import decode, encode, leftovers, pack_tensors, unpack_tensors, write_atomically
+from byhand.interop.file import leftovers, write_atomically
+from byhand.interop.named_tensors import pack_tensors, unpack_tensors
+from byhand.train.storage import decode, encode
 
 FORMAT = 1
 COMMIT = "checkpoint.json"

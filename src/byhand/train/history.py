@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from byhand.core.errors import CheckpointError, DataError, UsageError
-from byhand.train.storage import write_atomically
+from byhand.interop.file import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

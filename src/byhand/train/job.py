@@ -18,13 +18,14 @@ import numpy as np
 from byhand.core.errors import DataError, UsageError
 from byhand.core.generator import default_generator
 from byhand.core.threads import limit_blas_threads
-from byhand.data.dataset import TensorDataset
-from byhand.data.datasets import Splits, Table, load
+from byhand.data.dataset import Subset, TensorDataset
+from byhand.data.datasets import Splits, Table, TextDataset, load
 from byhand.data.loader import DataLoader
+from byhand.data.sampler import RandomSampler
 from byhand.interop.file import write_atomically
 from byhand.nn.module import Module
 from byhand.tensor import Tensor
-from byhand.train import architecture
+from byhand.train import architecture, model_file
 from byhand.train.callbacks import BestWeights, Callback, EarlyStopping
 from byhand.train.fit import fit
 from byhand.train.metrics import R2, Accuracy, ConfusionMatrix, MacroF1, Metric, named
@@ -60,7 +61,7 @@ class Job:
         file = Path(dataset)
         data: dict[str, Any] = {"name": dataset, "target": target}
         if file.is_file():
-            data = {"file": _relative(file, path), "sha256": architecture.digest(file), "target": target}
+            data = {"file": _relative(file, path), "sha256": model_file.digest(file), "target": target}
         if isinstance(split.train, Table):
             data |= {"columns": list(split.train.columns), "target_name": split.train.target}
         config = {"byhand": library_version(), "data": data, "model": _model_config(split, recipe, path)}
@@ -70,7 +71,7 @@ class Job:
         recipe.make_loss(job.classification)
         job.run = Run.open(path, job._config_with_recipe())
         if "file" in config["model"]:
-            job.run.keep_model_file(architecture.split_file_spec(recipe.model)[0])
+            job.run.keep_model_file(model_file.split_file_spec(recipe.model)[0])
         return job
 
     @classmethod
@@ -105,7 +106,7 @@ class Job:
         if self.loaded is None:
             data = self.run.config["data"]
             name = data["name"] if "name" in data else os.path.relpath(self.run.path / data["file"])
-            if "sha256" in data and Path(name).is_file() and architecture.digest(Path(name)) != data["sha256"]:
+            if "sha256" in data and Path(name).is_file() and model_file.digest(Path(name)) != data["sha256"]:
                 raise DataError(f"{name} is no longer the file this run was trained on: its checksum has changed")
             self.loaded = _load(name, self.recipe, data["target"])
         return self.loaded
@@ -134,7 +135,7 @@ class Job:
         limit_blas_threads(recipe.threads)
         model = self.build()
         optimizer = recipe.make_optimizer(model)
-        loader = DataLoader(split.train, recipe.batch_size, shuffle=True)
+        loader = DataLoader(split.train, recipe.batch_size, sampler=self._sampler())
         callbacks: list[Callback] = []
         if split.valid is not None:
             callbacks.append(BestWeights())
@@ -144,7 +145,7 @@ class Job:
             fit(
                 model,
                 loader,
-                None if split.valid is None else DataLoader(split.valid, 1024),
+                None if split.valid is None else DataLoader(_apart(split.valid), 1024 if split.kind != "text" else 128),
                 recipe.make_loss(self.classification),
                 optimizer,
                 epochs=recipe.epochs,
@@ -164,6 +165,12 @@ class Job:
             result["test"] = self.evaluate(self.parts["test"], model)
         write_atomically(self.run.path / RESULT, (json.dumps(result, indent=2) + "\n").encode())
         return result
+
+    def _sampler(self) -> RandomSampler:
+        """All samples in random order; of a text, whose windows overlap, as many windows as lie side by side."""
+        train = self.split.train
+        count = max(1, len(train) // train.block_size) if isinstance(train, TextDataset) else None
+        return RandomSampler(train, num_samples=count)
 
     def metrics(self) -> dict[str, Metric]:
         """What is measured in each epoch."""
@@ -195,8 +202,16 @@ class Job:
         if self.classification:
             metrics |= named([MacroF1(), ConfusionMatrix(self.run.config["model"]["outputs"])])
         loss = self.recipe.make_loss(self.classification)
-        found = evaluate(model or self.run.model(), DataLoader(data, 1024), loss, metrics)
+        batch_size = 128 if isinstance(data, TextDataset) else 1024
+        found = evaluate(model or self.run.model(), DataLoader(_apart(data), batch_size), loss, metrics)
         return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in found.items()}
+
+
+def _apart(data: Any) -> Any:
+    """Of a text, the windows that do not overlap: each character is judged once."""
+    if not isinstance(data, TextDataset):
+        return data
+    return Subset(data, range(0, len(data), data.block_size))
 
 
 def _target_option(target: str | None) -> dict[str, Any]:
@@ -208,10 +223,12 @@ def _target_option(target: str | None) -> dict[str, Any]:
 def _load(dataset: str, recipe: Recipe, target: str | None) -> Splits:
     """The dataset in its three parts. Raises UsageError or DataError for what cannot be trained on."""
     split = load(dataset, valid=recipe.valid_fraction, test=recipe.test_fraction, **_target_option(target))
-    if split.kind == "text" and not architecture.is_file_spec(recipe.model):
+    if split.kind == "text" and not (
+        architecture.is_file_spec(recipe.model) or architecture.is_text_model(recipe.model)
+    ):
         raise UsageError(
-            f"{dataset} is text: {recipe.model} cannot read it. Give a model of your own, --model FILE.py:function, "
-            "from characters (N, T) as int64 to scores (N, C, T)"
+            f"{dataset} is text: {recipe.model} cannot read it. Choose rnn, lstm, gru or gpt, or give a model of your "
+            "own, --model FILE.py:function, from characters (N, T) as int64 to scores (N, C, T)"
         )
     if len(split.train.fetch(slice(0, 1))) != 2:
         raise DataError(f"{dataset} has inputs but no target to learn from; see --target")
@@ -254,9 +271,9 @@ def _model_config(split: Splits, recipe: Recipe, path: Path) -> dict[str, Any]:
         "classes": list(split.class_names),
     }
     if architecture.is_file_spec(recipe.model):
-        file, function = architecture.split_file_spec(recipe.model)
+        file, function = model_file.split_file_spec(recipe.model)
         del config["spec"]
-        return config | {"file": _relative(file, path), "function": function, "sha256": architecture.digest(file)}
+        return config | {"file": _relative(file, path), "function": function, "sha256": model_file.digest(file)}
     options = {"activation": recipe.activation, "dropout": recipe.dropout, "init": recipe.init}
     return config | options | {"standardize": bool(recipe.standardize)}
 

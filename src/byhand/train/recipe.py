@@ -135,6 +135,25 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-def recipe_for(dataset: str) -> Recipe:
-    """The recipe of a dataset by its name, or the general one."""
-    return RECIPES.get(dataset, Recipe())
+MODEL_RECIPES: dict[str, Recipe] = {
+    "lenet": Recipe(model="lenet", epochs=3, batch_size=64, schedule="onecycle", lr=0.004),
+    "resnet": Recipe(model="resnet", epochs=15, batch_size=64, schedule="onecycle", lr=0.01, optimizer="adamw"),
+    "rnn": Recipe(model="rnn", epochs=20, batch_size=32, lr=0.002, clip_norm=1.0),
+    "lstm": Recipe(model="lstm", epochs=20, batch_size=32, lr=0.003, clip_norm=1.0),
+    "gru": Recipe(model="gru", epochs=20, batch_size=32, lr=0.003, clip_norm=1.0),
+    "gpt": Recipe(
+        model="gpt", epochs=20, batch_size=16, schedule="onecycle", lr=0.001, optimizer="adamw", clip_norm=1.0
+    ),
+}
+
+
+def recipe_for(dataset: str, model: str | None = None) -> Recipe:
+    """The recipe of a model by its name, else that of a dataset, else the general one.
+
+    Dropout that is right for the layers of a dataset's own recipe is none for another model.
+    """
+    name = None if model is None else model.partition(":")[0]
+    if name in MODEL_RECIPES:
+        return MODEL_RECIPES[name]
+    recipe = RECIPES.get(dataset, Recipe())
+    return recipe if model is None else dataclasses.replace(recipe, dropout=0.0)

@@ -27,11 +27,12 @@ import numpy as np
 from byhand.core.errors import CheckpointError, DataError, UsageError
 from byhand.core.tape import no_grad
 from byhand.core.variable import Array
+from byhand.interop.file import write_atomically
+from byhand.interop.named_tensors import pack_tensors, unpack_tensors
 from byhand.tensor import Tensor
-from byhand.train import architecture, checkpoint
+from byhand.train import architecture, checkpoint, model_file
 from byhand.train.history import History
 from byhand.train.metrics import Metric
-from byhand.train.storage import pack_tensors, unpack_tensors, write_atomically
 from byhand.train.training import Loss, evaluate
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class Run:
         if "file" in spec:
             file, function = self._model_file(spec)
             home = self._original(spec).parent
-            return architecture.from_file(file, function, shape, outputs, home=home)
+            return model_file.from_file(file, function, shape, outputs, home=home)
         options: dict[str, Any] = {name: spec[name] for name in ("activation", "dropout", "init") if name in spec}
         if spec.get("standardize"):
             first, last = architecture.Standardize, architecture.Destandardize
@@ -169,7 +170,7 @@ class Run:
     def _model_file(self, spec: Mapping[str, Any]) -> tuple[Path, str]:
         """The user's model file if it is still what it was, else the copy of it in the run."""
         original, kept = self._original(spec), self.path / MODEL_FILE
-        if original.is_file() and architecture.digest(original) == spec["sha256"]:
+        if original.is_file() and model_file.digest(original) == spec["sha256"]:
             return original, spec["function"]
         if kept.is_file():
             what = "has changed since the training" if original.is_file() else "is gone"
@@ -185,7 +186,7 @@ class Run:
         except Exception as error:
             spec = self.config.get("model")
             if isinstance(spec, dict) and "file" in spec:
-                line = architecture.own_line(error, self._model_file(spec)[0])
+                line = model_file.own_line(error, self._model_file(spec)[0])
                 if line is not None:
                     error.add_note(f"in {line}")
             raise

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from byhand.core.errors import DataError
-from byhand.data.datasets import pickled
 from byhand.data.datasets.pickled import read_pickle, unpickled
+from byhand.interop.pickled_arrays import ARRAYS
 
 # what Python 2.7 with NumPy 1.x writes for {'a': np.arange(3, dtype='<i4')}, with protocol 2
 PYTHON_2 = (
@@ -121,10 +121,10 @@ def test_arrays_that_lie_about_their_size() -> None:
 
 @pytest.mark.parametrize("state", [{"a": 1}, (None, {"__defaults__": (1,)}), (None, {"make": len})])
 def test_what_a_name_leads_to_cannot_be_changed(state: Any) -> None:
-    before = pickled.NAMES["_codecs", "encode"].__defaults__
+    before = ARRAYS["_codecs", "encode"].__defaults__
     with contextlib.suppress(DataError):
         unpickled(b"c_codecs\nencode\n" + pickle.dumps(state, 0).removesuffix(b".") + b"b.", "x")
-    encode = pickled.NAMES["_codecs", "encode"]
+    encode = ARRAYS["_codecs", "encode"]
     assert encode.__defaults__ == before
     assert vars(encode) == {}
 

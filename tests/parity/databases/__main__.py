@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from parity.databases import functions, modules
+from parity.databases import functions, modules, optimizers
 from parity.databases.outcome import Outcome, table
 
 found: dict[str, dict[str, Outcome]] = {}
-for title, database in (("functions", functions), ("modules", modules)):
+for title, database in (("functions", functions), ("modules", modules), ("optimizers", optimizers)):
     found[title] = {}
     for name, entry in database.entries().items():
         if len(sys.argv) == 1 or any(name.startswith(wanted) for wanted in sys.argv[1:]):

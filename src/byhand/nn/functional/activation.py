@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from byhand.core.capture import values
 from byhand.core.errors import DomainError, ShapeError, UsageError
 from byhand.ops import activation as ops
 from byhand.ops import elementwise as e
@@ -14,7 +17,7 @@ from byhand.ops import random
 from byhand.ops import trigonometry as trig
 from byhand.ops.axes import one
 from byhand.ops.inplace import change
-from byhand.ops.reduce import max_over
+from byhand.ops.reduce import argmax_over, max_over
 from byhand.ops.views import narrowed, reshaped
 from byhand.tensor import Tensor
 
@@ -217,3 +220,62 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     half = shape[axis] // 2
     a, b = narrowed(input, axis=axis, start=0, stop=half), narrowed(input, axis=axis, start=half, stop=2 * half)
     return a * ops.sigmoid(b)
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """softmax((x + Gumbel noise) / τ): samples of softmax(x) through which gradients pass.
+
+    With `hard`, one-hot vectors whose gradient is that of the soft ones. Uniform values below eps count as eps. Jang,
+    Gu & Poole, Categorical reparameterization with Gumbel-softmax, 2017.
+    """
+    axis = one(dim, logits.ndim, "gumbel_softmax")
+    drawn = e.maximum(random.uniform(logits.shape, logits.dtype), eps)
+    noise = e.neg(e.log(e.neg(e.log(drawn))))
+    soft: Tensor = ops.softmax((logits + noise) / tau, axis)
+    if not hard:
+        return soft
+    now = values(soft)
+    places = argmax_over(now, axis=axis, keepdims=True)
+    along = np.arange(logits.shape[axis]).reshape([-1 if i == axis else 1 for i in range(logits.ndim)])
+    out: Tensor = e.cast(places == along, dtype=logits.dtype) - now + soft
+    return out
+
+
+def relu_(input: Tensor) -> Tensor:
+    """`relu`, in place."""
+    return relu(input, True)
+
+
+def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """`leaky_relu`, in place."""
+    return leaky_relu(input, negative_slope, True)
+
+
+def rrelu_(input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Tensor:
+    """`rrelu`, in place."""
+    return rrelu(input, lower, upper, training, True)
+
+
+def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`elu`, in place."""
+    return elu(input, alpha, True)
+
+
+def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`celu`, in place."""
+    return celu(input, alpha, True)
+
+
+def selu_(input: Tensor) -> Tensor:
+    """`selu`, in place."""
+    return selu(input, True)
+
+
+def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """`hardtanh`, in place."""
+    return hardtanh(input, min_val, max_val, True)
+
+
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+    """`threshold`, in place."""
+    return _applied(ops.thresholded, input, True, limit=threshold, value=value)

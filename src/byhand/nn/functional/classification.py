@@ -6,6 +6,7 @@ integer labels, takes the shortest way: one op, and one reduction that finds lab
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import numpy as np
 from byhand.core.capture import insist, rare, slot, values
 from byhand.core.errors import DomainError, DtypeError, ShapeError, UsageError
 from byhand.core.variable import Array
+from byhand.nn.functional.linear import linear
 from byhand.nn.functional.reduction import chosen, paired, reduced
 from byhand.ops import elementwise as e
 from byhand.ops.activation import log_normalized, logsigmoid
@@ -64,9 +66,10 @@ def cross_entropy(
         shape = x.shape
         plain = len(shape) == 2 and labels.shape == shape[:1] and labels.dtype == LABELS and ignore_index < 0
         # a negative label is a huge one without its sign: one maximum finds both kinds of wrong labels
-        if plain and shape[0] and slot.tracer is None and np.maximum.reduce(labels.view(UNSIGNED)) < shape[1]:
+        eager = slot.tracer is None and type(labels) is np.ndarray
+        if plain and shape[0] and eager and np.maximum.reduce(labels.view(UNSIGNED)) < shape[1]:
             return mean_cross_entropy(input, target)
-        if plain and shape[0] and slot.tracer is not None and not rare(out_of_range(values(target), classes=shape[1])):
+        if plain and shape[0] and not eager and not rare(out_of_range(values(target), classes=shape[1])):
             return mean_cross_entropy(input, target)
     reduction = chosen(reduction, size_average, reduce)
     if not 0 <= label_smoothing <= 1:
@@ -83,6 +86,30 @@ def cross_entropy(
             spread = spread * case.valid
         losses = (1 - label_smoothing) * losses + (label_smoothing / case.rows.shape[1]) * spread
     return _averaged(losses, case, reduction, "cross_entropy")
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Any:
+    """`cross_entropy` of the logits x Wᵀ + b: input (N, in) or (in), linear_weight (C, …, in), linear_bias (C, …).
+
+    options, PyTorch's way to save memory by computing in pieces, change nothing.
+    """
+    classes = linear_weight.shape[:-1]
+    flat = reshaped(linear_weight, shape=(math.prod(classes), linear_weight.shape[-1]))
+    bias = None if linear_bias is None else reshaped(linear_bias, shape=flat.shape[:1])
+    logits = reshaped(linear(input, flat, bias), shape=(*input.shape[:-1], *classes))
+    ignored = -100 if ignore_index is None else ignore_index
+    return cross_entropy(logits, target, weight, None, ignored, None, reduction, label_smoothing)
 
 
 def nll_loss(

@@ -1,14 +1,10 @@
-"""Affine and bilinear maps, similarity and scaling of vectors, and padding. Called by `nn.linear` and by users."""
+"""Affine and bilinear maps, similarity and scaling of vectors. Called by `nn.linear` and by users."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from byhand.core.errors import DtypeError, ShapeError, UsageError
+from byhand.core.errors import DtypeError, ShapeError
 from byhand.ops import elementwise as e
-from byhand.ops import linalg, reduce, shape
-from byhand.ops.axes import one
+from byhand.ops import linalg, reduce
 from byhand.tensor import Tensor
 
 
@@ -41,20 +37,6 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return out if bias is None else out + bias
 
 
-def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x₁ · x₂ / (max(|x₁|, ε) max(|x₂|, ε)) along an axis, which disappears."""
-    axis = (one(dim, max(x1.ndim, x2.ndim), "cosine_similarity"),)
-    lengths = [e.clip(reduce.norm(x, 2, dim, keepdim=True), low=eps, high=None) for x in (x1, x2)]
-    return reduce.sum_over((x1 / lengths[0]) * (x2 / lengths[1]), axis=axis, keepdims=False)
-
-
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """x / max(‖x‖ₚ, ε) along an axis."""
     return input / e.clip(reduce.norm(input, p, dim, keepdim=True), low=eps, high=None)
-
-
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
-    """input with `value` around it; `pad` names (before, after) for the last axis first. Negative widths crop."""
-    if mode != "constant":
-        raise UsageError(f"pad: mode is 'constant', not {mode!r}")
-    return shape.pad(input, pad, 0.0 if value is None else value)

@@ -1,13 +1,15 @@
-"""Losses of a margin for two signs: targets are 1 or −1. Called by `nn.loss` and by users.
+"""Losses of a margin: between two signs, targets 1 and −1, or between two distances. Called by `nn.loss` and by users.
 
 The hinge loss of many classes, `multi_margin_loss`, stands in `classification`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from byhand.core.errors import ShapeError
+from byhand.core.errors import ShapeError, UsageError
+from byhand.nn.functional.distance import pairwise_distance
 from byhand.nn.functional.reduction import chosen, paired, reduced
 from byhand.ops import elementwise as e
 from byhand.ops.activation import logsigmoid
@@ -87,3 +89,66 @@ def cosine_embedding_loss(
     cosine = dot / e.sqrt((square1 + 1e-12) * (square2 + 1e-12))
     losses = e.select(target == 1, 1 - cosine, 0) + e.select(target == -1, _positive(cosine - margin), 0)
     return reduced(losses, chosen(reduction, size_average, reduce), "cosine_embedding_loss")
+
+
+def triplet_margin_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: float = 1.0,
+    p: float = 2,
+    eps: float = 1e-6,
+    swap: bool = False,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Any:
+    """max(0, margin + ‖a − p‖ − ‖a − n‖): what is alike is to be nearer than what is not, by a margin.
+
+    All (N, D) or (D), with the norm of `pairwise_distance`; swap takes the nearer of ‖a − n‖ and ‖p − n‖. Balntas et
+    al., Learning local feature descriptors with triplets and shallow convolutional neural networks, 2016.
+    """
+    if not len(anchor.shape) == len(positive.shape) == len(negative.shape):
+        raise ShapeError(
+            f"triplet_margin_loss: anchor, positive and negative have shapes {anchor.shape}, {positive.shape} and "
+            f"{negative.shape}; expected as many axes for all, (N, D) or (D)"
+        )
+    if not margin > 0:
+        raise UsageError(f"triplet_margin_loss: margin must be positive, got {margin}")
+
+    def distance(x: Tensor, y: Tensor) -> Tensor:
+        return pairwise_distance(x, y, p, eps)
+
+    losses = _triplets(anchor, positive, negative, distance, margin, swap)
+    return reduced(losses, chosen(reduction, size_average, reduce), "triplet_margin_loss")
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Any:
+    """`triplet_margin_loss` with a distance of one's own, `pairwise_distance` unless given."""
+    if not margin > 0:
+        raise UsageError(f"triplet_margin_with_distance_loss: margin must be positive, got {margin}")
+    losses = _triplets(anchor, positive, negative, distance_function or pairwise_distance, margin, swap)
+    return reduced(losses, chosen(reduction, None, None), "triplet_margin_with_distance_loss")
+
+
+def _triplets(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    distance: Callable[[Tensor, Tensor], Tensor],
+    margin: float,
+    swap: bool,
+) -> Any:
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = e.minimum(far, distance(positive, negative))
+    return _positive(margin + near - far)

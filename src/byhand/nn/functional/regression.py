@@ -108,7 +108,7 @@ def gaussian_nll_loss(
 ) -> Any:
     """(ln v + (x − t)² / v) / 2 with v = max(var, ε), whose gradient passes the bound; `full` adds ln(2π) / 2.
 
-    var has the shape of input, or that shape with its last axis 1 or missing, or is a number.
+    var has the shape of input, or that shape with one axis 1 or its last axis missing, or is a number.
     Nix & Weigend, Estimating the mean and variance of the target probability distribution, 1994.
     """
     target = paired(input, target, "gaussian_nll_loss")
@@ -129,14 +129,16 @@ def _negative(low: Any) -> DomainError:
 
 
 def _variance(input: Any, var: Any) -> Any:
-    """The variance in a shape that broadcasts along the last axis only."""
+    """The variance in a shape that broadcasts along one axis at most."""
     if not hasattr(var, "shape"):
         return np.full(input.shape, var, input.dtype)
     shape = input.shape
-    if var.shape == shape or (shape and var.shape == (*shape[:-1], 1)):
-        return var
+    if len(var.shape) == len(shape):
+        other = [n for n, wanted in zip(var.shape, shape, strict=True) if n != wanted]
+        if other in ([], [1]):
+            return var
     if shape and var.shape == shape[:-1]:
         return reshaped(var, shape=(*var.shape, 1))
     raise ShapeError(
-        f"gaussian_nll_loss: var has shape {var.shape}; expected that of the input, {shape}, or with its last axis 1"
+        f"gaussian_nll_loss: var has shape {var.shape}; expected that of the input, {shape}, or with one axis 1"
     )

@@ -22,6 +22,8 @@ from byhand.optim.lr_scheduler.decay import (
 from byhand.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from byhand.optim.lr_scheduler.scheduler import LRScheduler
 
+_LRScheduler = LRScheduler  # the name that older scripts derive their schedules from
+
 __all__ = [
     "ChainedScheduler",
     "ConstantLR",

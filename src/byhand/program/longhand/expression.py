@@ -35,6 +35,8 @@ def literal(value: Any, inside_index: bool = False) -> Tree:
     """
     if isinstance(value, ast.expr):
         return value
+    if isinstance(value, tuple) and len(value) > 4 and isinstance(value[0], int) and value == value[:1] * len(value):
+        return ast.BinOp(literal(value[:1]), ast.Mult(), ast.Constant(len(value)))
     if isinstance(value, tuple | list):
         parts = [literal(part, inside_index) for part in value]
         return ast.Tuple(parts, ast.Load()) if isinstance(value, tuple) else ast.List(parts, ast.Load())
@@ -50,6 +52,8 @@ def literal(value: Any, inside_index: bool = False) -> Tree:
         return ast.Call(dtype_tree(value.dtype), [_number(plain_number(value))], [])
     if isinstance(value, bool | str | None) or value is Ellipsis:
         return ast.Constant(value)
+    if isinstance(value, complex):
+        return parsed(f"{value.imag!r}j" if value.real == 0 else repr(value))
     if isinstance(value, int | float):
         return _number(value)
     raise ValueError(f"no text stands for {type(value).__name__}")
@@ -59,9 +63,10 @@ def plain_number(value: Any) -> Any:
     """A NumPy scalar as a short Python number: float32's 0.1 is 0.1, and so are its neighbours."""
     if value.dtype != np.float32 or not math.isfinite(value):
         return value.item()
-    near = 2 * float(np.spacing(abs(value)))
+    near = 2 * abs(float(value) - float(np.nextafter(value, np.float32(0))))
     candidates = (float(f"{value:.{digits}g}") for digits in range(1, 10))
-    return next((x for x in candidates if abs(x - float(value)) <= near), float(value))
+    most = float(np.finfo(np.float32).max)  # a number beyond it may be infinite as float32
+    return next((x for x in candidates if abs(x - float(value)) <= near and abs(x) <= most), float(value))
 
 
 def dtype_tree(dtype: np.dtype[Any]) -> Tree:
@@ -92,7 +97,7 @@ def _number(value: Any) -> Tree:
 def _rounded(value: Any) -> Any:
     """1.7999999999999998 as 1.8: what two factors left of a short number."""
     short = float(f"{value:.15g}") if isinstance(value, float) else value
-    return short if len(repr(short)) + 3 < len(repr(value)) else value
+    return short if len(repr(short)) + 3 < len(repr(value)) and math.isfinite(short) else value
 
 
 def float32_tree(value: Any) -> Tree:

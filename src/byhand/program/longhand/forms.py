@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from byhand.core.op import OPS
+from byhand.ops.index import SLOT
 from byhand.program.ir import Node, Value
+from byhand.program.longhand import attention, pooling, windows
 from byhand.program.longhand.expression import Tree, literal, marked, name, substituted
 from byhand.program.longhand.source import statements
 from byhand.program.longhand.static import Settling, StandIn
@@ -36,6 +38,21 @@ LINES: dict[str, Sequence[str]] = {
     "less_one_hot": ("onehot = target[:, None] == np.arange(C)", "p - onehot"),
     # a product with a vector of ones where there are many rows
     "column_sums": ("x.sum(axis=0)",),
+    "row_sums": ("x.sum(axis=-1, keepdims=True)",),
+    # as one product of matrices where there are more axes
+    "linear": ("x @ weight.T + bias",),
+    "matmul": ("x @ y",),
+    # copies that make products fast, and results that lie as the next layer reads them
+    "likeness": ("scale * (x @ y.swapaxes(-1, -2))",),
+    "weighted": ("scale * (weights @ rows)",),
+    # in blocks that stay in the cache; what forward has computed is used again, and here it is not
+    "gelu": ("0.5 * x * (1 + erf(x / np.sqrt(2)))",),
+    "gelu_slope": ("y * (0.5 * (1 + erf(x / np.sqrt(2))) + x * np.exp(-x**2 / 2) / np.sqrt(2 * np.pi))",),
+    "gelu_tanh": ("0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))",),
+    "gelu_tanh_slope": (
+        "u = np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))",
+        "y * (0.5 * (1 + u) + 0.5 * x * (1 - u**2) * np.sqrt(2 / np.pi) * (1 + 0.134145 * x**2))",
+    ),
     # one temporary less
     "tanh_slope": ("u * (1 - y**2)",),
     # x may be a formula that should not stand there twice
@@ -58,12 +75,19 @@ LINES: dict[str, Sequence[str]] = {
 }
 """By the op's name. A local that begins with _ is named after the result: `bn1_hat`."""
 
+_UNCENTERED = (
+    "_hat = x * rate", "d_hat = y * weight", "(d_hat - _hat * (d_hat * _hat).mean(axis=axes, keepdims=True)) * rate",
+)  # fmt: skip
+"""`normalize_slope` where no mean was taken off, in `rms_norm`."""
+
 
 def form(node: Node, parameters: Sequence[str]) -> Form | None:
     """The form of a node, if its op has one."""
     if node.op.name in WRITTEN:
         return WRITTEN[node.op.name](node)
     lines = LINES.get(node.op.name)
+    if node.op.name == "normalize_slope" and node.inputs[3] is None:
+        lines = _UNCENTERED
     first = node.inputs[0] if node.inputs else None
     if lines is None or not isinstance(first, Value) or first.dtype is None:
         return None
@@ -139,6 +163,20 @@ def _along_axis(node: Node) -> Form | None:
     return lines, [name("out")]
 
 
+def _index_added(node: Node) -> Form:
+    """Zeros with values added at an index, by NumPy's name for it; the kernel has a faster way for rows."""
+    x, *arrays = node.inputs
+    rest = iter([name(f"arrays{i + 1}") for i in range(len(arrays))])
+    index = tuple(next(rest) if part is SLOT else part for part in node.attrs["index"])
+    masks = all(isinstance(array, Value) and array.dtype == bool for array in arrays)
+    out, place = ast.parse(f"out = np.zeros({node.attrs['shape']!r}, dtype)\nout[index] = x").body
+    added: Any = ast.parse("np.add.at(out, index, x)").body[0]
+    trees = {"dtype": literal(x.dtype), "index": literal(index, inside_index=masks)}
+    return [substituted(part, trees) for part in (out, place if masks else added)], [name("out")]
+
+
 WRITTEN: dict[str, Callable[[Node], Form | None]] = {
     "view_written": _view_written, "gather": _along_axis, "scatter": _along_axis,
+    "index_added": _index_added, **windows.FORMS,
+    **pooling.FORMS, **attention.FORMS,
 }  # fmt: skip

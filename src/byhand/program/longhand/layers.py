@@ -10,7 +10,7 @@ from byhand.program.ir import Node, Program, Value, identifier
 
 MOMENTS = {
     "exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "v_max", "momentum_buffer": "v", "square_avg": "v",
-    "grad_avg": "m", "sum": "s", "acc_delta": "u", "grad": "grad",
+    "grad_avg": "m", "sum": "s", "acc_delta": "u", "exp_inf": "u", "variance": "v", "grad": "grad",
 }  # fmt: skip
 """The letters of the papers for what optimisers keep; another key of theirs stays as it is."""
 
@@ -26,7 +26,7 @@ def state_names(program: Program) -> dict[Value, str]:
     names: dict[Value, str] = {}
     for value in given:
         owner, _, key = value.name.rpartition(".")
-        if owner in paths and paths[owner].shape == value.shape:
+        if owner and owner in paths and paths[owner].shape == value.shape:
             letter = "b" if squares and key == "momentum_buffer" else MOMENTS.get(key, key)
             names[value] = f"{letter}_{_parameter_name(owner, titles)}".replace(general, "")
         else:

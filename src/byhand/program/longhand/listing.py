@@ -256,7 +256,8 @@ class Builder:
             if scalar is not None:
                 found[parameter] = self._scalar(node, scalar)
             elif isinstance(x, Value):
-                found[parameter] = self.trees[x]
+                if reading.count(parameter):  # of some operands only the shape is asked for
+                    found[parameter] = self.trees[x]
             elif (
                 type(x) is float
                 and node.out.dtype == np.float32
@@ -317,7 +318,7 @@ def _may_alias(node: Node) -> bool:
 
 
 def _changed(statements: list[ast.stmt]) -> set[str]:
-    """The locals that are more than assigned once: written in place, or assigned again."""
+    """The locals that are more than assigned once: written in place, perhaps through a view, or assigned again."""
     first: set[str] = set()
     changed: set[str] = set()
     for part in statements:
@@ -327,6 +328,9 @@ def _changed(statements: list[ast.stmt]) -> set[str]:
             first.add(title)
         else:
             changed |= set(names_in(part.target if isinstance(part, ast.AugAssign) else part))
+    for part in reversed(statements):
+        if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name) and part.targets[0].id in changed:
+            changed |= first.intersection(names_in(part.value))
     return changed
 
 

@@ -95,7 +95,8 @@ class Longhand:
         called = [*program.arguments, *program.numbers]
         count = len([x for x in program.outputs if isinstance(x, Value)]) + len(program.number_writes)
         complain = _checks(program)
-        ignored: Any = dict.fromkeys(self.listing.ignored, "ignore")
+        # gradients that are inf, or whose squares are, are clipped without a word, which no kernel tells
+        ignored: Any = dict.fromkeys({*self.listing.ignored, "over", "invalid"}, "ignore")
 
         def run(*given: Any) -> tuple[Any, ...]:
             known = {**fixed, **dict(zip(called, given, strict=True))}
@@ -139,8 +140,12 @@ def _checks(program: Program) -> Callable[[dict[Value, Any]], None] | None:
     """What raises the exceptions of the program's checks, before the text is run: the text has no room for them."""
     needed: set[Value] = set()
     kept: list[Node] = []
+    streams: set[Any] = set()  # those that a check depends on: what is drawn from them before counts too
     for node in reversed(program.nodes):
-        if node.op is CHECK or needed.intersection(node.outputs):
+        stream = node.attrs["generator"] or default_generator if node.op is DRAW else None
+        if node.op is CHECK or stream in streams or needed.intersection(node.outputs):
+            if stream is not None:
+                streams.add(stream)
             kept.append(node)
             needed.update(node.values)
     if not kept:
@@ -152,7 +157,9 @@ def _checks(program: Program) -> Callable[[dict[Value, Any]], None] | None:
         known = dict(known)
         for node in reversed(kept):
             inputs = [known[x] if isinstance(x, Value) else x for x in node.inputs]
-            known.update(zip(node.outputs, interpreter.evaluate(node, inputs), strict=True))
+            with np.errstate(all="ignore"):  # what is computed here is computed again, and warned of then
+                results = interpreter.evaluate(node, inputs)
+            known.update(zip(node.outputs, results, strict=True))
         for generator, state in zip(generators, before, strict=True):
             generator.set_state(state)
 

@@ -200,13 +200,15 @@ class _Course:
         title, numbered = self._title(node)
         title = f"{title}{stage}" if numbered and self.several else title
         center, rate = node.inputs[3:5]
-        self.names.wishes |= {node.out: title, center: f"{title}_mean", rate: f"{title}_inv_std"}
+        self.names.wishes |= {node.out: title, rate: f"{title}_inv_std" if center else f"{title}_inv_rms"}
+        if center:
+            self.names.wishes[center] = f"{title}_mean"
         self.stage[node.out] = stage
         below = self.producers.get(rate)
         while below is not None and below.op.name in ("true_divide", "sqrt", "rsqrt", "reciprocal", "add"):
             inner = next(iter(below.values), None)
             if below.op.name == "add" and inner is not None:
-                self.names.wishes[inner] = f"{title}_var"
+                self.names.wishes[inner] = f"{title}_var" if center else f"{title}_mean_square"
             below = self.producers.get(inner) if inner is not None and below.op.name != "add" else None
 
     def _title(self, node: Node) -> tuple[str, bool]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from byhand.program.ir import Node, Value, identifier
-from byhand.program.longhand import forms
+from byhand.program.longhand import forms, recurrences
 from byhand.program.longhand.expression import Tree, copied, is_atom, literal, name, names_in, substituted
 from byhand.program.longhand.source import Surroundings, UnreadableError, definition, printed, statements
 from byhand.program.longhand.static import Settling, StandIn
@@ -57,7 +57,9 @@ def read(node: Node, above: Mapping[str, str]) -> Reading:
     parameters = _parameters(node)
     formed = forms.form(node, parameters)
     if formed is not None:
-        return Reading(parameters, *formed)
+        around = Surroundings()
+        around.add(node.op.kernel, [*formed[0], *map(ast.Expr, formed[1])], parameters)
+        return Reading(parameters, *formed, around)
     kernel = node.op.kernel
     known = _known(node, parameters)
     settling = Settling(known, kernel.__globals__)
@@ -97,7 +99,7 @@ def _known(node: Node, parameters: list[str]) -> dict[str, Any]:
 def _stand_in(parameter: str, x: Any) -> Any:
     if isinstance(x, np.generic):
         return StandIn(parameter, Value((), x.dtype))
-    if isinstance(x, int | float):
+    if isinstance(x, int | float | complex):
         return StandIn(parameter, Value((), None))
     return StandIn(parameter, x) if isinstance(x, Value) else x
 
@@ -272,8 +274,8 @@ class _Branches(ast.NodeTransformer):
 
 def _function(node: Node, parameters: list[str], settling: Settling, above: Mapping[str, str]) -> Reading:
     """A call; the kernel, less the branches it does not take, stands above. Raises UnreadableError."""
-    op = node.op
-    body = statements(op.kernel)
+    op, kernel = node.op, recurrences.function(node)
+    body = statements(kernel)
     settling.unknown |= {n.id for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and _stored(n)}
     branches: list[Any] = []
     for part in map(copied, body):
@@ -283,15 +285,16 @@ def _function(node: Node, parameters: list[str], settling: Settling, above: Mapp
     used = {n.id for part in branches for n in ast.walk(part) if isinstance(n, ast.Name)}
     title, number = identifier(op.name), 2
     title = stem = f"{title}_of" if keyword.iskeyword(title) or hasattr(builtins, title) else title
-    while above.get(title, whole := printed(op.kernel, title, None if same else branches)) != whole:
+    while above.get(title, whole := printed(kernel, title, None if same else branches)) != whole:
         title, number = f"{stem}_{number}", number + 1  # the same op for other branches
     around = Surroundings()
-    around.add(op.kernel, branches)
+    around.add(kernel, branches)
     around.functions[title] = whole
-    fixed = definition(op.kernel).args
-    kept = [p for p in parameters if op.variadic or same or p in used]
+    fixed = definition(kernel).args
+    given = zip(parameters, node.inputs, strict=True)
+    kept = [name(p) if x is not None else literal(None) for p, x in given if op.variadic or same or p in used]
     keywords = [ast.keyword(a.arg, literal(node.attrs[a.arg])) for a in fixed.kwonlyargs if same or a.arg in used]
-    call = ast.Call(name(title), [name(p) for p in kept], keywords)
+    call = ast.Call(name(title), kept, keywords)
     if not op.residuals:
         return Reading(parameters, [], [call], around)
     outs = [ast.Name(f"result{i}", ast.Store()) for i in range(len(node.outputs))]

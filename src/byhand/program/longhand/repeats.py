@@ -6,6 +6,7 @@ Called by `longhand`.
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Collection, Sequence
 
 from byhand.program.ir import UPDATE, Program, Value
@@ -88,7 +89,9 @@ class _Families:
         for out in [out for node in program.nodes for out in node.outputs]:
             of = out.gradient_of
             if of is not None and of in program.states and out in names and names[of] in self.members:
-                self.members[names[of]][names[out]] = "d_w"
+                letters = self.members[names[of]].values()  # a gradient may come in several parts
+                free = (letter for i in itertools.count(1) if (letter := f"d_w_{i}" if i > 1 else "d_w") not in letters)
+                self.members[names[of]][names[out]] = next(free)
         self._owner_of = {title: owner for owner, own in self.members.items() for title in own}
 
     def owner(self, line: Line) -> str | None:

@@ -85,6 +85,14 @@ def parameters(function: Callable[..., Any], kept: set[str] | None = None) -> st
     return ", ".join([*shown, *named])
 
 
+PLAIN = {
+    "erf": """def erf(x):
+    \"\"\"2/√π ∫₀ˣ e^(−t²) dt\"\"\"
+    return np.vectorize(math.erf, otypes=[x.dtype])(x)""",
+}
+"""Functions that NumPy lacks and Python has for single numbers: the kernels' own are faster, and pages long."""
+
+
 class Surroundings:
     """What functions need around them, in the order in which it must stand.
 
@@ -118,6 +126,10 @@ class Surroundings:
             if thing.__name__ not in ("numpy", "math"):
                 raise UnreadableError(f"{name} is the module {thing.__name__}")
             self.modules |= {thing.__name__} - {"numpy"}
+            return
+        if name in PLAIN:
+            self.modules.add("math")
+            self.functions[name] = PLAIN[name]
             return
         kernel = getattr(getattr(thing, "op", None), "kernel", thing)  # an op is its kernel on arrays
         if isinstance(kernel, FunctionType):

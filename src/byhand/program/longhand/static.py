@@ -17,6 +17,8 @@ import numpy as np
 from byhand.program.ir import Value
 from byhand.program.longhand.expression import Tree, copied, literal, marked, name, names_in
 
+LONGEST = 16  # parts of a tuple that stands in a formula, unless they are operands
+
 
 class UnsettledError(Exception):
     """Asked for what depends on values."""
@@ -137,7 +139,8 @@ def written(value: Any, inside_index: bool = False) -> Tree | None:
         return value.tree
     if isinstance(value, tuple | list):
         parts = [written(part, inside_index) for part in value]
-        if any(part is None for part in parts) or len(parts) > 16:
+        short = len(parts) <= LONGEST or all(isinstance(part, StandIn) for part in value)
+        if any(part is None for part in parts) or not short:
             return None
         value = type(value)(parts)
     try:

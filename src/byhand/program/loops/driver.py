@@ -11,10 +11,11 @@ import numpy as np
 
 from byhand.core.variable import Array
 from byhand.program import interpreter
-from byhand.program.ir import ARGUMENT, Node, Value, line
+from byhand.program.ir import ARGUMENT, Node, Program, Value, line
 from byhand.program.layout import seen
 from byhand.program.loops.assembly import Assembly, Kernel
 from byhand.program.loops.machine_code import functions
+from byhand.program.loops.repetition import program, repetition, running
 from byhand.program.packing import ALIGNMENT
 from byhand.program.primitives import NUMERIC
 from byhand.program.profile import instrumented
@@ -27,11 +28,13 @@ Run = Callable[..., tuple[Any, ...]]
 class Driver:
     """The driver of an assembly.
 
+    inner  makes loops of a program: for nodes that repeat a step
     text   of the function `run`
     calls  the nodes that NumPy computes, by the name of what computes them
     """
 
-    def __init__(self, assembly: Assembly) -> None:
+    def __init__(self, assembly: Assembly, inner: Callable[[Program], Any]) -> None:
+        self.inner = inner
         self.assembly, self.program, self.names = assembly, assembly.program, assembly.names
         self.storage, self.copies = assembly.storage, assembly.settlement.copies
         self.calls: dict[str, Node] = {}
@@ -99,6 +102,29 @@ class Driver:
         run.memory = table, arrays  # type: ignore[attr-defined]  # kernels know addresses only: this keeps them valid
         return run
 
+    def bind_over(self, states: Sequence[Sequence[Array]]) -> Callable[[], None] | None:
+        """A function of nothing that runs with the first array of each state, then with the second, …
+
+        None if Python keeps an array of some state, where kernels find theirs in the table.
+        """
+        if self.copies or self.calls or self.program.arguments:
+            return None
+        run = self.bind([each[0] for each in states])
+        table, _ = run.memory  # type: ignore[attr-defined]
+        addresses = np.tile(table, (len(states[0]), 1))
+        places = dict(zip(self.program.states, states, strict=True))
+        for column, root in enumerate(self.assembly.table):
+            memory = self.storage.memory(root) if root in self.storage.homes else root
+            if memory in places:
+                addresses[:, column] = [_address(array) for array in places[memory]]
+
+        def over() -> None:
+            for row in addresses:
+                table[:] = row
+                run()
+
+        return over
+
     def _arrays(self, states: Sequence[Array]) -> dict[Value, Array]:
         """The memory of each root that is not an argument."""
         storage = self.storage
@@ -124,6 +150,9 @@ class Driver:
         changing = self._changing(node)
         fixed = {x: self._view(x, arrays) for x in node.values if self._root(x) not in changing}
         outs = [(i, arrays[out]) for i, out in enumerate(node.outputs) if out in arrays]
+        repeated = None if changing else self._repeated(node, fixed, dict(outs))
+        if repeated is not None:
+            return repeated
 
         def now(x: Any, known: dict[Value, Any]) -> Any:
             if not isinstance(x, Value) or x.dtype is None:
@@ -138,6 +167,18 @@ class Driver:
                 out[...] = results[i]
 
         return call
+
+    def _repeated(
+        self, node: Node, fixed: dict[Value, Array], outs: dict[int, Array]
+    ) -> Callable[[], None] | None:
+        """A function that runs a node's step as often as it says, if it is a loop over time."""
+        inputs = [fixed[x] if isinstance(x, Value) else x for x in node.inputs]
+        whole = [outs[i] if i in outs else np.empty(x.shape, x.dtype) for i, x in enumerate(node.outputs)]
+        found = repetition(node, inputs, whole)
+        if found is None:
+            return None
+        over = self.inner(program(found)).bind_over([*found.reads, *found.writes])
+        return None if over is None else running(found, over)
 
     def _complaint(self, arrays: dict[Value, Array], number: int, *arguments: Array) -> Exception:
         """What to raise when a check has failed."""

@@ -46,7 +46,7 @@ class Loops:
 
         placement = Placement(program, Spaces(program, found, fused), fused, fixed)
         self._settlement = Settlement(placement, storage)
-        self._driver = Driver(Assembly(program, self._settlement, blas))
+        self._driver = Driver(Assembly(program, self._settlement, blas), Loops)
         self.source = f"{self._driver.assembly.source}\n\n{self._driver.text}"
         self.kernels, self.nbytes = self._driver.assembly.nests, storage.nbytes
 
@@ -57,11 +57,15 @@ class Loops:
         """
         return self._driver.bind(states)
 
+    def bind_over(self, states: Sequence[Sequence[Array]]) -> Callable[[], None] | None:
+        """A function that runs once for each array of the states, if it can; see `Driver.bind_over`."""
+        return self._driver.bind_over(states)
+
     def profile(self, states: Sequence[Array], inputs: Sequence[Any], rounds: int) -> list[tuple[str, float, bool]]:
         """The nests, products and calls, each with its median seconds in so many runs and whether it is a product."""
         assembly = Assembly(self.program, self._settlement, numpys_blas(), split=True)
         spent = [0.0] * len(assembly.steps)
-        run = Driver(assembly).bind(states, spent)
+        run = Driver(assembly, Loops).bind(states, spent)
         found = []
         for step, seconds in zip(assembly.steps, medians(run, spent, inputs, rounds), strict=True):
             if isinstance(step, Kernel):

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from byhand.program.ir import Node, Value
-from byhand.program.loops.rewriting import GATHER
+from byhand.program.loops.rewriting import DTYPES, GATHER
 from byhand.program.primitives import CAST, COPY, FOLD, MAP, WHERE
 
 Dtype = np.dtype[Any]
 
 BOOLEAN = np.dtype(bool)
-CODE = {np.dtype(kind): kind for kind in ("f4", "f8", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1")} | {BOOLEAN: "b1"}
-"""The dtypes that loops know, and their names in generated text."""
+CODE = {kind: "b1" if kind == BOOLEAN else kind.str[1:] for kind in DTYPES}
+"""The names of dtypes in generated text."""
 
 COMPARED = {
     "greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!=",
@@ -66,8 +66,10 @@ POWERS = {2: "{0} * {0}", 3: "{0} * {0} * {0}", 4: "({0} * {0}) * ({0} * {0})", 
 
 
 def known(node: Node) -> bool:
-    """Whether the node is elementwise, or a fold, and can be written."""
+    """Whether the node is elementwise, or a fold, and can be written; an axis of size 0 makes no loop."""
     if node.op.kind not in (MAP, FOLD) or any(x.dtype is not None and x.dtype not in CODE for x in _arrays(node)):
+        return False
+    if not all(x.size for x in _arrays(node)):
         return False
     if node.op.kind == FOLD:
         return _known_fold(node)
@@ -83,7 +85,7 @@ def known(node: Node) -> bool:
 
 def _known_fold(node: Node) -> bool:
     x, name = node.inputs[0], node.op.name.removesuffix(".reduce")
-    if not isinstance(x, Value) or name not in FOLDS or not x.size:
+    if not isinstance(x, Value) or name not in FOLDS:
         return False
     if name in ("logical_or", "logical_and"):
         return node.out.dtype == BOOLEAN

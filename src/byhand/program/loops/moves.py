@@ -47,7 +47,7 @@ def moves(node: Node, storage: Storage) -> Iterator[Move]:
         yield _scatter(y, node.inputs[2], whole, storage)
     else:
         part, shape = storage.part(out, node.attrs["index"])
-        if 0 not in shape:
+        if 0 not in shape and not (isinstance(y, Value) and storage.is_part(y, part)):
             yield _copy(y, part, shape, storage, out)
 
 
@@ -64,7 +64,8 @@ def _copy(x: Any, target: Spot, shape: tuple[int, ...], storage: Storage, out: V
     if value is None:
         source = storage.spot(x)
         steps = (0,) * (len(shape) - len(x.shape)) + source.strides[max(len(x.shape) - len(shape), 0) :]
-    axes = _merged([axis for axis in zip(shape, target.strides, steps, strict=True) if axis[0] != 1])
+    long = [axis for axis in zip(shape, target.strides, steps, strict=True) if axis[0] != 1]
+    axes = _merged(sorted(long, key=lambda axis: -axis[1]))  # as the target lies: 0.1 ms in place of 0.8 for 3 MB
     lines, names = _loops(axes, 1)
     if source is None:
         text = literal(value, dtype)

@@ -18,8 +18,8 @@ from byhand.program.primitives import ASSIGN, elementwise
 
 ADD = elementwise(np.add)
 
-Box = tuple[tuple[int, int], ...]
-"""A part of an array: from and to along each axis."""
+Box = tuple[range, ...]
+"""A part of an array: the places along each axis."""
 
 
 def put_together(program: Program) -> Program:
@@ -48,7 +48,7 @@ def _joined(node: Node, parts: dict[Value, list[Box]], made: dict[Value, Node]) 
     for whole, other in (node.inputs, node.inputs[::-1]):
         if whole in parts and len(parts.get(other, ())) == 1 and whole is not other:
             [box] = parts[other]
-            if all(_apart(box, taken) for taken in parts[whole]) and whole.dtype == other.dtype == node.out.dtype:
+            if all(apart(box, taken) for taken in parts[whole]) and whole.dtype == other.dtype == node.out.dtype:
                 put = made[other]
                 return dataclasses.replace(node, op=ASSIGN, inputs=(whole, put.inputs[1]), attrs=put.attrs)
     return None
@@ -63,7 +63,7 @@ def _unfilled(program: Program) -> Program:
         boxes: list[Box] = []
         while chain.op is ASSIGN and len(chain.inputs) == 2 and isinstance(chain.inputs[0], Value):
             box = box_of(chain.out.shape, chain.attrs["index"])
-            if box is None or not all(_apart(box, other) for other in boxes):
+            if box is None or not all(apart(box, other) for other in boxes):
                 break
             boxes.append(box)
             x = chain.inputs[0]
@@ -77,7 +77,7 @@ def _unfilled(program: Program) -> Program:
 
 
 def box_of(shape: tuple[int, ...], index: tuple[Any, ...]) -> Box | None:
-    """The part that a basic index is, or None if it is none without gaps."""
+    """The part that a basic index is, or None if it adds axes or walks backwards."""
     if any(part is None for part in index):
         return None
     rest = len(shape) - sum(part is not Ellipsis for part in index)
@@ -88,20 +88,28 @@ def box_of(shape: tuple[int, ...], index: tuple[Any, ...]) -> Box | None:
     for part, n in zip(parts, shape, strict=True):
         if isinstance(part, slice):
             start, stop, step = part.indices(n)
-            if step != 1:
+            if step < 1:
                 return None
+            box.append(range(start, stop, step))
         else:
-            start, stop = part % n, part % n + 1
-        box.append((start, max(start, stop)))
+            box.append(range(part % n, part % n + 1))
     return tuple(box)
 
 
-def _apart(a: Box, b: Box) -> bool:
-    return any(p[1] <= q[0] or q[1] <= p[0] for p, q in zip(a, b, strict=True))
+def apart(a: Box, b: Box) -> bool:
+    """Whether two parts have no place in common, as far as is seen at once."""
+    return any(map(_disjoint, a, b))
+
+
+def _disjoint(p: range, q: range) -> bool:
+    """Whether two ranges share no number, as far as is seen at once; those of one step may stand between each other."""
+    if not p or not q or p[-1] < q[0] or q[-1] < p[0]:
+        return True
+    return p.step == q.step and (p.start - q.start) % p.step != 0
 
 
 def _size(box: Box) -> int:
-    return math.prod(stop - start for start, stop in box)
+    return math.prod(map(len, box))
 
 
 def _is_zero(x: Any) -> bool:

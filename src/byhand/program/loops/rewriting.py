@@ -14,6 +14,7 @@ import numpy as np
 from byhand.core.variable import Array
 from byhand.ops.index import SLOT
 from byhand.program.ir import CHECK, CONSTANT, Node, Program, Value
+from byhand.program.loops.bounds import Bounds
 from byhand.program.passes.dead_code import dead_code
 from byhand.program.primitives import (
     ADD_AT,
@@ -47,6 +48,8 @@ MANY_CLASSES = 1 << 12
 
 ADD, MULTIPLY, SUM, ANY = elementwise(np.add), elementwise(np.multiply), fold(np.add), fold(np.logical_or)
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+DTYPES = tuple(map(np.dtype, ("f4", "f8", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")))
+"""All that loops know."""
 
 
 GATHER = Primitive("gather", MAP)
@@ -58,7 +61,7 @@ SCATTER = Primitive("scatter", PUT)
 
 def rewritten(program: Program) -> Program:
     """The program in the primitives that loops are made of."""
-    rules = _Rules(_checked(program))
+    rules = _Rules(Bounds(program))
     for node in program.nodes:
         rules.rewrite(node)
     changed = program.replaced(rules.nodes, rules.renamed)
@@ -72,28 +75,14 @@ def without_dead_code(program: Program) -> Program:
     return dataclasses.replace(dead_code(program), arguments=given[0], numbers=given[1], states=given[2])
 
 
-def _checked(program: Program) -> set[Value]:
-    """All values that checks look at, or that are needed for that: labels among them are within bounds."""
-    producers = program.producers()
-    found = {x for node in program.nodes if node.op is CHECK for x in node.values}
-    waiting = list(found)
-    while waiting:
-        maker = producers.get(waiting.pop())
-        for x in maker.values if maker is not None else ():
-            if x not in found:
-                found.add(x)
-                waiting.append(x)
-    return found
-
-
 class _Rules:
-    """The rules, what they have written so far, and the label arrays that are known to be within bounds."""
+    """The rules, what they have written so far, and what is known of labels."""
 
-    def __init__(self, checked: set[Value]) -> None:
+    def __init__(self, bounds: Bounds) -> None:
         self.nodes: list[Node] = []
         self.renamed: dict[Value, Value] = {}
         self.constants: list[Value] = []
-        self.checked = checked
+        self.bounds = bounds
 
     def rewrite(self, node: Node) -> None:
         """Write the node, or what is to stand in its place."""
@@ -192,7 +181,7 @@ class _Rules:
         """x[rows], the rows anywhere and any number of times."""
         x = node.inputs[0]
         rows = self._rows(node, node.inputs[1:])
-        if rows is None or not node.out.size:
+        if rows is None or not node.out.size or x.dtype not in DTYPES:
             return None
         rows = self._within(node, rows, x.shape[0])
         shape = (*rows.shape, *[1] * (len(x.shape) - 1))
@@ -219,15 +208,16 @@ class _Rules:
 
     def _within(self, node: Node, rows: Value, count: int) -> Value:
         """Row numbers that are rows for certain: negative ones counted from the end, and no others let through."""
+        known = self.bounds.within(rows, count)
         if rows.dtype != np.int64:
             rows = self.emit(node, CAST, (rows,), rows.shape, np.int64)
-        rows = self._wrapped(node, rows, count)
+        rows = rows if known else self._wrapped(node, rows, count)
         rows = self.emit(node, elementwise(np.maximum), (rows, 0), rows.shape, rows.dtype)
         return self.emit(node, elementwise(np.minimum), (rows, count - 1), rows.shape, rows.dtype)
 
     def _wrapped(self, node: Node, labels: Value, count: int) -> Value:
         """Indices counted from the front, after a check that they are within bounds."""
-        if labels in self.checked:
+        if self.bounds.within(labels, count):
             return labels
         self._check(node, labels, count)
         below = self.emit(node, elementwise(np.less), (labels, 0), labels.shape, bool)

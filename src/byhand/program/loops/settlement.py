@@ -13,9 +13,10 @@ from byhand.program.loops import moves
 from byhand.program.loops.accumulation import ACCUMULATE
 from byhand.program.loops.axes import Tags
 from byhand.program.loops.outline import Outline, outline, rolled
+from byhand.program.loops.parts import apart, box_of
 from byhand.program.loops.placement import Item, Placement
 from byhand.program.loops.storage import Storage
-from byhand.program.primitives import FOLD, PRODUCT, PUT
+from byhand.program.primitives import ASSIGN, FOLD, MATMUL, PRODUCT, PUT, RESHAPE
 
 Reading = tuple[Node, Value]
 
@@ -102,6 +103,42 @@ class Settlement:
         self.storage.place_in(node.out, root)
         return True
 
+    def _goes_into(self, node: Node, item: Item) -> bool:
+        """Compute a value where it is put, if nobody else needs it: in a part of what is there already, or will be."""
+        readings = self.readers.get(node.out, ())
+        if len(readings) != 1 or node.out in self.results:
+            return False
+        put, x = readings[0]
+        views = self.spaces.sources[x].views
+        if put.op is not ASSIGN or x is not put.inputs[1] or x.dtype != put.out.dtype:
+            return False
+        if any(view.op is not RESHAPE for view in views) or put.out in self.storage.homes:
+            return False
+        whole = put.inputs[0]
+        if put.attrs.get("bare"):
+            if put.out not in self.storage.strides:
+                self._place(put.out, list(put.out.order), item)
+            whole = put.out
+        else:
+            mine = box_of(put.out.shape, put.attrs["index"])
+            while self._is_used_up(whole) and whole not in self.storage.strides:
+                maker = self.placement.producers.get(
+                    whole
+                )  # another part, which is put there later than this is computed
+                if maker is None or maker.op is not ASSIGN or not moves.known(maker) or mine is None:
+                    return False
+                other = box_of(maker.out.shape, maker.attrs["index"])
+                if other is None or not apart(mine, other):
+                    return False
+                whole = maker.inputs[0]
+            if not self._is_used_up(whole) or self.storage.memory(whole) not in self.storage.pieces:
+                return False
+        return self.storage.place_in_part(node.out, whole, put.attrs["index"], x.shape)
+
+    def _is_used_up(self, whole: Value) -> bool:
+        """Whether nobody needs a value but what puts something into it."""
+        return whole not in self.results and len(self.readers.get(whole, ())) == 1
+
     # Layouts.
 
     def _settle(self, item: Item) -> None:
@@ -109,9 +146,11 @@ class Settlement:
             for node in item.nodes:
                 if node.out not in self.storage.homes:
                     self._settle_result(node, self.outlines[item])
-        elif not self._takes_over(item.nodes[0]):
+        elif not self._takes_over(item.nodes[0]) and not (
+            item.nodes[0].op is MATMUL and self._goes_into(item.nodes[0], item)
+        ):
             for out in item.nodes[0].outputs:
-                if out.dtype is not None and out not in self.storage.homes:
+                if out.dtype is not None and out not in self.storage.strides:
                     self._place(out, self._wish(out, item) or list(out.order), item)
 
     def _place(self, root: Value, order: Sequence[int], item: Item) -> None:
@@ -123,6 +162,8 @@ class Settlement:
         needy = [reader for reader, x in self.readers.get(root, ()) if not made.in_register(reader, x)]
         elsewhere = root in self.results or any(reader not in made.path for reader in needy)
         loops = made.order(node)
+        if elsewhere and node.op.kind != FOLD and self._goes_into(node, item):
+            return
         if elsewhere or (needy and root in self.storage.pinned):
             order = self._wish(root, item) if all(tag in made.written for tag in loops) else None
             self._place(root, order or _axes(tags, loops), item)

@@ -47,6 +47,7 @@ class Storage:
 
     strides  of every root that has memory, in numbers and not in bytes
     homes    for what is computed in the memory of another root, of a state for example, that root
+    offsets  for what is computed in a part of that memory, where the part begins
     pieces   of the arena, for the rest of what is computed
     pinned   roots that are reshaped by views, and so lie in the order that their value says
     """
@@ -54,6 +55,7 @@ class Storage:
     sources: dict[Value, Source]
     strides: dict[Value, Strides] = field(default_factory=dict)
     homes: dict[Value, Value] = field(default_factory=dict)
+    offsets: dict[Value, int] = field(default_factory=dict)
     pieces: dict[Value, Piece] = field(default_factory=dict)
     pinned: set[Value] = field(default_factory=set)
     nbytes: int = 0
@@ -85,6 +87,18 @@ class Storage:
         self.strides[root] = self.strides[other]
         self.homes[root] = other
 
+    def place_in_part(self, root: Value, whole: Value, index: Any, shape: tuple[int, ...]) -> bool:
+        """Compute a root, seen as `shape`, in the part of another one that an index is, if it can lie there."""
+        array = _likeness(whole.shape, self.strides[whole])
+        part: Array = array[index if Ellipsis in index else (*index, Ellipsis)]
+        inside = part.reshape(root.shape)
+        if part.shape != shape or not part.size or not np.may_share_memory(part, inside):
+            return False
+        self.strides[root] = tuple(0 if n == 1 else step for n, step in zip(inside.shape, inside.strides, strict=True))
+        self.homes[root] = whole
+        self.offsets[root] = self.offsets.get(whole, 0) + _address(inside) - _address(array)
+        return True
+
     def extend(self, root: Value, last: int) -> None:
         """Keep a root's memory until a later item."""
         piece = self.pieces.get(self.memory(root))
@@ -98,14 +112,14 @@ class Storage:
             source = self.sources[x]
             root = source.root
             if not source.views:
-                found = Spot(root, 0, self.strides[root])
+                found = Spot(root, self.offsets.get(root, 0), self.strides[root])
             else:
                 array = _likeness(root.shape, self.strides[root])
                 start = _address(array)
                 for node in source.views:
                     array = seen(array, node)
                 steps = tuple(0 if n == 1 else step for n, step in zip(array.shape, array.strides, strict=True))
-                found = Spot(root, _address(array) - start, steps)
+                found = Spot(root, self.offsets.get(root, 0) + _address(array) - start, steps)
             self._spots[x] = found
         return found
 
@@ -120,6 +134,15 @@ class Storage:
         array = _likeness(root.shape, self.strides[root])
         view: Array = array[index if Ellipsis in index else (*index, Ellipsis)]
         return Spot(root, _address(view) - _address(array), tuple(view.strides)), view.shape
+
+    def is_part(self, x: Value, part: Spot) -> bool:
+        """Whether x has been computed in this part of another root."""
+        if self.sources[x].root not in self.offsets:
+            return False
+        spot = self.spot(x)
+        steps = tuple(0 if n == 1 else step for n, step in zip(x.shape, part.strides, strict=True))
+        same = self.memory(spot.root) is self.memory(part.root)
+        return same and (spot.offset, spot.strides) == (part.offset, steps)
 
     def uniform(self, x: Value) -> Any:
         """The number that a constant is everywhere; None if there is none, and for all else."""

@@ -46,6 +46,10 @@ COMPARISONS: dict[type[ast.AST], str] = {
     ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
 }  # fmt: skip
 
+SHORTEST = 8
+"""Rounds of a loop that LLVM must not write out. It would do so for 16 channels before it makes vectors of them, and then
+make none: 64×28×28×16 plus a bias takes 90 µs in place of 900. A CNN's step compiles in 1.3 s in place of 5.7."""
+
 LITERALS = {"inf": float("inf"), "nan": float("nan")}
 
 
@@ -113,7 +117,7 @@ class _Function:
                     place, kind = self._place(pointer, index)
                     self.block.run(f"store {kind.llvm} {self._as(self._value(value), kind).text}, ptr {place}")
                 case ast.For(target=ast.Name(id=name), iter=ast.Call(args=[count]), body=inner):
-                    self._loop(name, self._as(self._value(count), INDEX), inner)
+                    self._loop(name, self._value(count), inner)
                 case ast.If(test=test, body=inner, orelse=[]):
                     self._branch(self._value(test), inner)
                 case ast.Return(value=ast.expr() as value):
@@ -127,9 +131,9 @@ class _Function:
                 case _:
                     raise TypeError(f"no statement of loops: {ast.unparse(statement)}")
 
-    def _loop(self, name: str, count: Term, body: Sequence[ast.stmt]) -> None:
-        """for name in range(count): one test before the first round, one after each."""
-        block = self.block
+    def _loop(self, name: str, rounds: Term, body: Sequence[ast.stmt]) -> None:
+        """for name in range(rounds): one test before the first round, one after each."""
+        block, count = self.block, self._as(rounds, INDEX)
         inside, after = block.name("round"), block.name("after")
         self._set(name, constant(0, INDEX))
         some = compare(block, ">", count, constant(0, INDEX))
@@ -141,8 +145,17 @@ class _Function:
         following = block.do(INDEX, f"add nsw i64 {now.text}, 1")
         block.run(f"store i64 {following.text}, ptr {place}")
         more = compare(block, "<", following, count)
-        block.run(f"br i1 {more.text}, label %{inside}, label %{after}")
+        short = rounds.type is None and rounds.literal < SHORTEST
+        block.run(f"br i1 {more.text}, label %{inside}, label %{after}{'' if short else self._rolled()}")
         block.label(after)
+
+    def _rolled(self) -> str:
+        """A mark by which LLVM leaves a loop a loop."""
+        declared = self.module.declared
+        declared.setdefault("!0", '!0 = !{!"llvm.loop.unroll.disable"}')
+        number = sum(key.startswith("!") for key in declared)
+        declared[f"!{number}"] = f"!{number} = distinct !{{!{number}, !0}}"
+        return f", !llvm.loop !{number}"
 
     def _branch(self, test: Term, body: Sequence[ast.stmt]) -> None:
         inside, after = self.block.name("if"), self.block.name("after")

@@ -62,6 +62,8 @@ def _frozen(x: Any) -> Any:
         return slice, x.start, x.stop, x.step
     if isinstance(x, float):
         return kind, x.hex()
+    if isinstance(x, complex):
+        return kind, x.real.hex(), x.imag.hex()
     if isinstance(x, np.ndarray) and x.nbytes <= SMALL:
         return x.dtype, x.shape, x.strides, x.tobytes()
     if isinstance(x, (int, np.dtype, type)):

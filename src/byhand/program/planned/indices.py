@@ -77,6 +77,8 @@ def put(node: Node, names: Names) -> list[str]:
     out = names.of(node.out)
     copied = [] if names.of(x) == out else [f"{names.function(np.copyto, 'copyto')}({out}, {names.of(x)})"]
     where = names.index(node.attrs["index"], tuple(map(names.of, arrays)))
+    if isinstance(y, Value) and y in names.plan.layouts and names.plan.layouts[y].root in names.plan.parts:
+        return copied  # it has been computed there
     if node.op is ASSIGN:
         return [*copied, f"{out}[{where}] = {names.operand(y)}"]
     index = where if len(node.attrs["index"]) == 1 else f"({where})"

@@ -12,10 +12,11 @@ import keyword
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from byhand.program.ir import ARGUMENT, NUMBER, Node, Program, Value, identifier, labels
 from byhand.program.memory import ALIAS, ARENA, FRESH, Home, Plan
-from byhand.program.primitives import BROADCAST, RESHAPE, TRANSPOSE
+from byhand.program.primitives import BROADCAST, RESHAPE, TRANSPOSE, WINDOWS
 from byhand.program.tiling import Part, Tile
 
 WORDS = "np bind step memory states constants place blocks rows part"  # what every text names
@@ -134,6 +135,9 @@ class Names:
             return f"{base}.reshape({attrs['shape']})"
         if op is BROADCAST:
             return f"{self.function(np.broadcast_to, 'broadcast_to')}({base}, {attrs['shape']})"
+        if op is WINDOWS:
+            windows = self.function(sliding_window_view, "lib.stride_tricks.sliding_window_view")
+            return f"{windows}({base}, {attrs['sizes']}, {attrs['axes']})"
         index = attrs["index"] if Ellipsis in attrs["index"] else (*attrs["index"], Ellipsis)
         return f"{base}[{self.index(index)}]"
 

@@ -1,0 +1,98 @@
+"""Convolution's memory: channels last, no columns kept, windows in parts. Its values are held by laws and parity."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import byhand
+from byhand.nn import functional as F
+from byhand.ops import convolution, windows
+from laws.sample import spread
+
+SETTINGS = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
+
+
+def channels_last(x):
+    return x.transpose(0, *range(2, x.ndim), 1).flags.c_contiguous
+
+
+def test_results_have_their_channels_last():
+    x, w = spread(2, 3, 5, 5), spread(4, 3, 3, 3)
+    y = convolution.convolution(x, w, None, **SETTINGS)
+    assert y.shape == (2, 4, 5, 5)
+    assert channels_last(y)
+    assert channels_last(convolution.convolution_transpose(y, w, None, size=(5, 5), **SETTINGS))
+    assert channels_last(y * 2 + 1)
+
+
+def test_the_gradient_of_a_weight_lies_as_the_weight_of_a_layer_does():
+    layer = byhand.nn.Conv2d(3, 4, 3, padding=1)
+    layer(byhand.randn(2, 3, 5, 5)).sum().backward()
+    assert layer.weight.grad.array.strides == layer.weight.array.strides
+    assert np.shares_memory(convolution._matrices(layer.weight.array, 1), layer.weight.array)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_windows_are_copied_in_parts(monkeypatch, groups):
+    x, w = spread(5, 4, 6, 6), spread(4, 4 // groups, 3, 3)
+    settings = {**SETTINGS, "groups": groups}
+
+    def results():
+        y = convolution.convolution(x, w, None, **settings)
+        return [y, convolution.convolution_weight(y, x, kernel=(3, 3), **settings)]
+
+    monkeypatch.setattr(convolution, "PART", 1 << 30)
+    whole = results()
+    assert len(convolution._parts(np.empty((5, 6, 6, 3, 3, groups, 4 // groups)))) == 1
+    monkeypatch.setattr(convolution, "PART", 1)
+    assert len(convolution._parts(np.empty((5, 6, 6, 3, 3, groups, 4 // groups)))) == 5
+    for one, other in zip(whole, results(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_windows_are_copied_in_the_longer_runs():
+    x = spread(2, 12, 12, 1)
+    few = convolution._rows(windows.windows(x, (3, 3), (1, 1), (1, 1))[..., None, :])
+    assert few.strides[2] > few.strides[1]  # one channel: place by place, so that the rows of x are the runs
+    many = convolution._rows(windows.windows(spread(2, 12, 12, 8), (3, 3), (1, 1), (1, 1))[..., None, :])
+    assert many.strides[2] < many.strides[1]
+
+
+def test_a_kernel_of_one_place_copies_nothing():
+    x = spread(2, 4, 4, 3)
+    rows = convolution._rows(windows.windows(x, (1, 1), (1, 1), (1, 1))[..., None, :])
+    assert np.shares_memory(rows, x)
+
+
+def test_no_columns_are_kept_for_backward():
+    x, w = byhand.randn(2, 3, 5, 5), byhand.randn(4, 3, 3, 3).requires_grad_()
+    y = F.conv2d(x, w)
+    assert [None if a is None else a.shape for a in y.node.saved] == [(2, 3, 5, 5), None, None, None]
+
+
+def test_an_empty_batch_has_a_gradient_of_zeros():
+    w = byhand.randn(4, 3, 3, 3).requires_grad_()
+    y = F.conv2d(byhand.zeros(0, 3, 5, 5), w)
+    assert y.shape == (0, 4, 3, 3)
+    y.sum().backward()
+    assert not w.grad.any()
+
+
+def test_parts_of_a_product_are_computed_in_their_places():
+    pytest.importorskip("llvmlite")
+    x = byhand.randn(9, 4, 6, 6)
+    step = byhand.compile(lambda w: F.conv2d(x, w), dialect="loops")
+    w = byhand.randn(5, 4, 3, 3)
+    expected = F.conv2d(x, w)
+    for _ in range(2):
+        np.testing.assert_allclose(step(w).array, expected.array, rtol=1e-5, atol=1e-5)
+
+
+def test_a_program_multiplies_few_parts(monkeypatch):
+    monkeypatch.setattr(convolution, "PART", 1)
+    x = byhand.randn(20, 4, 6, 6)
+    step = byhand.compile(lambda w: F.conv2d(x, w), dialect="planned")
+    step(byhand.randn(5, 4, 3, 3))
+    lines = [line for line in step.text("lowered").splitlines() if "matmul(" in line]
+    assert 1 < len(lines) <= convolution.PARTS
