@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from byhand import autograd, fft, linalg, nn
+from byhand import autograd, fft, linalg, nn, special
 from byhand.core import errors
 from byhand.core.dtypes import (
     bool, cdouble, cfloat, channels_last, channels_last_3d, complex64, complex128, contiguous_format, device, double,
@@ -28,12 +28,29 @@ from byhand.core.settings import (
 from byhand.core.tape import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from byhand.core.threads import get_num_threads, set_num_threads
 from byhand.creation import (
-    BoolTensor, ByteTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor, ShortTensor,
     arange, as_tensor, asarray, empty, empty_like, eye, from_dlpack, from_numpy, full, full_like, is_floating_point,
     is_tensor, linspace, logspace, normal, numel, ones, ones_like, rand, rand_like, randint, randint_like, randn,
     randn_like, randperm, scalar_tensor, tensor, tril_indices, triu_indices, zeros, zeros_like,
 )  # fmt: skip
 from byhand.interop.torch import load, save
+from byhand.ops.arithmetic import (
+    copysign, fmax, fmin, float_power, frexp, gcd, heaviside, lcm, ldexp, logaddexp2, nextafter, positive, rsub,
+    signbit, sinc,
+)  # fmt: skip
+from byhand.ops.bessel import i0
+from byhand.ops.calculus import cumulative_trapezoid, gradient, logcumsumexp, trapezoid
+from byhand.ops.combination import (
+    atleast_3d, block_diag, cartesian_prod, combinations, dsplit, dstack, hsplit, meshgrid, vsplit,
+)  # fmt: skip
+from byhand.ops.gamma import digamma, lgamma, mvlgamma, polygamma
+from byhand.ops.gaussian import erfinv
+from byhand.ops.scattering import (
+    as_strided, diagonal_scatter, fill, index_put, index_reduce, masked_scatter, put, scatter_reduce, select_scatter,
+    slice_scatter, unravel_index,
+)  # fmt: skip
+from byhand.ops.statistics import (
+    corrcoef, cov, histogram, histogramdd, mode, msort, nanmedian, nanquantile, quantile, unique_consecutive,
+)  # fmt: skip
 from byhand.ops.activation import log_softmax, relu, sigmoid, softmax
 from byhand.ops.compare import (
     allclose, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, eq, equal, ge,
@@ -60,16 +77,16 @@ from byhand.ops.reduce import (
     all, amax, amin, any, argmax, argmin, count_nonzero, dist, logsumexp, mean, nanmean, nansum, prod, std,
     std_mean, sum, var, var_mean,
 )  # fmt: skip
-from byhand.ops.scale import add, addcdiv, addcmul, div, lerp, sub
+from byhand.ops.scale import add, addcdiv, addcmul, div, lerp, renorm, sub
 from byhand.ops.scan import cummax, cummin, cumprod, cumsum, diff
 from byhand.ops.shape import (
     atleast_1d, atleast_2d, broadcast_shapes, broadcast_tensors, broadcast_to, cat, chunk, column_stack, concat,
-    concatenate, flatten, flip, fliplr, flipud, hstack, meshgrid, moveaxis, movedim, narrow, permute, ravel, reshape,
+    concatenate, flatten, flip, fliplr, flipud, hstack, moveaxis, movedim, narrow, permute, ravel, reshape,
     roll, rot90, split, squeeze, stack, swapaxes, swapdims, t, tensor_split, tile, transpose, unbind, unflatten,
     unsqueeze, vstack,
 )  # fmt: skip
 from byhand.ops.sort import (
-    aminmax, argsort, bincount, bucketize, histc, kthvalue, max, median, min, quantile, searchsorted, sort, topk,
+    aminmax, argsort, bincount, bucketize, histc, kthvalue, max, median, min, searchsorted, sort, topk,
     unique,
 )  # fmt: skip
 from byhand.ops.solve import (
@@ -82,6 +99,9 @@ from byhand.ops.trigonometry import (
 )  # fmt: skip
 from byhand.ops.triangle import diag, diag_embed, diagflat, diagonal, trace, tril, triu
 from byhand.tensor import Tensor
+from byhand.tensor.constructors import (
+    BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor, ShortTensor,
+)  # fmt: skip
 from byhand.tensor.display import set_printoptions
 
 if TYPE_CHECKING:
@@ -94,6 +114,8 @@ arcsinh, arccosh, arctanh = asinh, acosh, atanh
 sgn, vdot = sign, dot
 greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 clip, ger, row_stack = clamp, outer, vstack
+trapz, split_with_sizes, unsafe_chunk, unsafe_split = trapezoid, split, chunk, split
+resolve_conj, resolve_neg, conj_physical = positive, positive, conj
 
 newaxis = None
 Size = tuple
@@ -101,14 +123,14 @@ dtype = np.dtype
 
 __version__ = "0.1.0"
 
-ROOMS = (
+_ROOMS = (
     "accelerator", "amp", "backends", "cuda", "data", "distributions", "func", "interop", "jit", "optim", "train", "utils",
 )  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     """Import a room when it is first entered: `import byhand` alone stays quick."""
-    if name in ROOMS:
+    if name in _ROOMS:
         return importlib.import_module(f"byhand.{name}")
     if name in ("autocast", "GradScaler"):
         return getattr(importlib.import_module("byhand.amp"), name)
@@ -118,43 +140,50 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "BoolTensor", "ByhandError", "ByteTensor", "DoubleTensor", "FloatTensor", "Generator", "GradScaler", "HalfTensor",
+    "BoolTensor", "ByhandError", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "Generator", "GradScaler", "HalfTensor",
     "IntTensor", "LongTensor", "ShortTensor", "Size", "Tensor", "abs", "absolute", "accelerator", "acos", "acosh",
     "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "all", "allclose", "amax", "amin", "aminmax",
     "amp", "angle", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
-    "are_deterministic_algorithms_enabled", "argmax", "argmin", "argsort", "argwhere", "as_tensor", "asarray", "asin",
-    "asinh", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "autocast", "autograd", "backends", "baddbmm",
-    "bernoulli", "bincount", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
-    "bitwise_xor", "bmm", "bool", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "bucketize", "cat", "cdist",
-    "cdouble", "ceil", "cfloat", "chain_matmul", "channels_last", "channels_last_3d", "cholesky", "cholesky_inverse",
-    "cholesky_solve", "chunk", "clamp", "clamp_max", "clamp_min", "clip", "clone", "column_stack", "compile",
-    "complex", "complex128", "complex64", "concat", "concatenate", "conj", "contiguous_format", "cos", "cosh",
-    "count_nonzero", "cross", "cuda", "cummax", "cummin", "cumprod", "cumsum", "data", "default_generator", "deg2rad",
-    "det", "device", "diag", "diag_embed", "diagflat", "diagonal", "diff", "dist", "div", "divide", "dot", "double",
-    "dtype", "e", "einsum", "empty", "empty_like", "enable_grad", "eq", "equal", "erf", "erfc", "errors", "exp",
-    "exp2", "expm1", "eye", "fft", "finfo", "fix", "flatten", "flip", "fliplr", "flipud", "float", "float16",
-    "float32", "float64", "floor", "floor_divide", "fmod", "frac", "from_dlpack", "from_numpy", "full", "full_like",
-    "func", "gather", "ge", "ger", "get_default_device", "get_default_dtype", "get_float32_matmul_precision",
-    "get_num_threads", "get_rng_state", "greater", "greater_equal", "gt", "half", "histc", "hstack", "hypot", "iinfo",
-    "imag", "index_add", "index_copy", "index_fill", "index_select", "inf", "inference_mode", "initial_seed", "inner",
-    "int", "int16", "int32", "int64", "int8", "interop", "inverse", "is_complex", "is_floating_point", "is_grad_enabled",
-    "is_tensor", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "isreal", "jit", "kron", "kthvalue",
-    "le", "lerp", "less", "less_equal", "linalg", "linspace", "load", "log", "log10", "log1p", "log2", "log_softmax",
-    "logaddexp", "logdet", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logspace", "logsumexp",
-    "long", "lt", "lu_solve", "lu_unpack", "manual_seed", "masked_fill", "masked_select", "matmul", "matrix_exp",
-    "matrix_power", "max", "maximum", "mean", "median", "memory_format", "meshgrid", "min", "minimum", "mm",
-    "moveaxis", "movedim", "mul", "multinomial", "multiply", "mv", "nan", "nan_to_num", "nanmean", "nansum", "narrow",
-    "ne", "neg", "negative", "newaxis", "nn", "no_grad", "nonzero", "norm", "normal", "not_equal", "numel", "ones",
-    "ones_like", "optim", "outer", "permute", "pi", "pinverse", "polar", "pow", "preserve_format", "prod", "qr",
-    "quantile", "rad2deg", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "ravel",
-    "real", "reciprocal", "relu", "remainder", "repeat_interleave", "reshape", "roll", "rot90", "round", "row_stack",
-    "rsqrt", "save", "scalar_tensor", "scatter", "scatter_add", "searchsorted", "seed", "set_default_device",
+    "are_deterministic_algorithms_enabled", "argmax", "argmin", "argsort", "argwhere", "as_strided", "as_tensor",
+    "asarray", "asin", "asinh", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "autocast",
+    "autograd", "backends", "baddbmm", "bernoulli", "bincount", "bitwise_and", "bitwise_left_shift", "bitwise_not",
+    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "block_diag", "bmm", "bool", "broadcast_shapes",
+    "broadcast_tensors", "broadcast_to", "bucketize", "cartesian_prod", "cat", "cdist", "cdouble", "ceil", "cfloat",
+    "chain_matmul", "channels_last", "channels_last_3d", "cholesky", "cholesky_inverse", "cholesky_solve", "chunk",
+    "clamp", "clamp_max", "clamp_min", "clip", "clone", "column_stack", "combinations", "compile", "complex",
+    "complex128", "complex64", "concat", "concatenate", "conj", "conj_physical", "contiguous_format", "copysign",
+    "corrcoef", "cos", "cosh", "count_nonzero", "cov", "cross", "cuda", "cummax", "cummin", "cumprod", "cumsum",
+    "cumulative_trapezoid", "data", "default_generator", "deg2rad", "det", "device", "diag", "diag_embed", "diagflat",
+    "diagonal", "diagonal_scatter", "diff", "digamma", "dist", "div", "divide", "dot", "double", "dsplit", "dstack",
+    "dtype", "e", "einsum", "empty", "empty_like", "enable_grad", "eq", "equal", "erf", "erfc", "erfinv", "errors",
+    "exp", "exp2", "expm1", "eye", "fft", "fill", "finfo", "fix", "flatten", "flip", "fliplr", "flipud", "float",
+    "float16", "float32", "float64", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "frexp",
+    "from_dlpack", "from_numpy", "full", "full_like", "func", "gather", "gcd", "ge", "ger", "get_default_device",
+    "get_default_dtype", "get_float32_matmul_precision", "get_num_threads", "get_rng_state", "gradient", "greater",
+    "greater_equal", "gt", "half", "heaviside", "histc", "histogram", "histogramdd", "hsplit", "hstack", "hypot", "i0",
+    "iinfo", "imag", "index_add", "index_copy", "index_fill", "index_put", "index_reduce", "index_select", "inf",
+    "inference_mode", "initial_seed", "inner", "int", "int16", "int32", "int64", "int8", "interop", "inverse",
+    "is_complex", "is_floating_point", "is_grad_enabled", "is_tensor", "isclose", "isfinite", "isin", "isinf", "isnan",
+    "isneginf", "isposinf", "isreal", "jit", "kron", "kthvalue", "lcm", "ldexp", "le", "lerp", "less", "less_equal",
+    "lgamma", "linalg", "linspace", "load", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2",
+    "logcumsumexp", "logdet", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logspace",
+    "logsumexp", "long", "lt", "lu_solve", "lu_unpack", "manual_seed", "masked_fill", "masked_scatter", "masked_select",
+    "matmul", "matrix_exp", "matrix_power", "max", "maximum", "mean", "median", "memory_format", "meshgrid", "min",
+    "minimum", "mm", "mode", "moveaxis", "movedim", "msort", "mul", "multinomial", "multiply", "mv", "mvlgamma", "nan",
+    "nan_to_num", "nanmean", "nanmedian", "nanquantile", "nansum", "narrow", "ne", "neg", "negative", "newaxis",
+    "nextafter", "nn", "no_grad", "nonzero", "norm", "normal", "not_equal", "numel", "ones", "ones_like", "optim",
+    "outer", "permute", "pi", "pinverse", "polar", "polygamma", "positive", "pow", "preserve_format", "prod", "put",
+    "qr", "quantile", "rad2deg", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm",
+    "ravel", "real", "reciprocal", "relu", "remainder", "renorm", "repeat_interleave", "reshape", "resolve_conj",
+    "resolve_neg", "roll", "rot90", "round", "row_stack", "rsqrt", "rsub", "save", "scalar_tensor", "scatter",
+    "scatter_add", "scatter_reduce", "searchsorted", "seed", "select_scatter", "set_default_device",
     "set_default_dtype", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads", "set_printoptions",
-    "set_rng_state", "sgn", "short", "sigmoid", "sign", "sin", "sinh", "slogdet", "softmax", "sort", "split", "sqrt",
-    "square", "squeeze", "stack", "std", "std_mean", "strided", "sub", "subtract", "sum", "svd", "swapaxes",
-    "swapdims", "t", "take", "take_along_dim", "tan", "tanh", "tensor", "tensor_split", "tensordot", "tile", "topk",
-    "trace", "train", "transpose", "triangular_solve", "tril", "tril_indices", "triu", "triu_indices", "true_divide",
-    "trunc", "uint16", "uint32", "uint64", "uint8", "unbind", "unflatten", "unique", "unsqueeze",
-    "use_deterministic_algorithms", "utils", "var", "var_mean", "vdot", "view_as_complex", "view_as_real", "vmap",
-    "vstack", "where", "xlogy", "zeros", "zeros_like",
+    "set_rng_state", "sgn", "short", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "slice_scatter", "slogdet",
+    "softmax", "sort", "special", "split", "split_with_sizes", "sqrt", "square", "squeeze", "stack", "std", "std_mean",
+    "strided", "sub", "subtract", "sum", "svd", "swapaxes", "swapdims", "t", "take", "take_along_dim",
+    "tan", "tanh", "tensor", "tensor_split", "tensordot", "tile", "topk", "trace", "train", "transpose", "trapezoid",
+    "trapz", "triangular_solve", "tril", "tril_indices", "triu", "triu_indices", "true_divide", "trunc", "uint16",
+    "uint32", "uint64", "uint8", "unbind", "unflatten", "unique", "unique_consecutive", "unravel_index", "unsafe_chunk",
+    "unsafe_split", "unsqueeze", "use_deterministic_algorithms", "utils", "var", "var_mean", "vdot", "view_as_complex",
+    "view_as_real", "vmap", "vsplit", "vstack", "where", "xlogy", "zeros", "zeros_like",
 ]  # fmt: skip

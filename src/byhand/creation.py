@@ -7,12 +7,10 @@ a leaf that gathers a gradient. `device` is taken so that PyTorch code runs, and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from byhand.core import dtypes
 from byhand.core.capture import stands_in, values
 from byhand.core.dtypes import check_device, get_default_dtype, resolve
 from byhand.core.errors import DtypeError, ShapeError, UsageError
@@ -138,33 +136,51 @@ def _leaf(array: Any, requires_grad: bool) -> Tensor:
     return made.requires_grad_() if requires_grad else made
 
 
-def _made(array: Array, device: Any, requires_grad: bool) -> Tensor:
+def _made(array: Any, device: Any, requires_grad: bool, layout: dict[str, Any]) -> Tensor:
     check_device(device)
+    if layout:
+        _check_layout(layout)
     return _leaf(array, requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def _check_layout(layout: dict[str, Any]) -> None:
+    """Raises UsageError for keywords that are not PyTorch's words for memory, which all have one meaning here."""
+    if "out" in layout:
+        raise UsageError("functions here make new tensors and take no out=; write x.copy_(…) or x[...] = …")
+    unknown = sorted(set(layout) - {"layout", "pin_memory", "memory_format"})
+    if unknown:
+        raise UsageError(f"a function that makes a tensor got the unknown keyword {', '.join(unknown)}")
+
+
+def _sized(sizes: tuple[Any, ...], layout: dict[str, Any]) -> tuple[int, ...]:
+    """The shape in f(2, 3), f((2, 3)) or f(size=(2, 3))."""
+    return shape_of((layout.pop("size"),) if not sizes and "size" in layout else sizes)
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **layout: Any) -> Tensor:
     """Zeros of this shape."""
-    return _made(np.zeros(shape_of(size), resolve(dtype)), device, requires_grad)
+    return _made(np.zeros(_sized(size, layout), resolve(dtype)), device, requires_grad, layout)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **layout: Any) -> Tensor:
     """Ones of this shape."""
-    return _made(np.ones(shape_of(size), resolve(dtype)), device, requires_grad)
+    return _made(np.ones(_sized(size, layout), resolve(dtype)), device, requires_grad, layout)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **layout: Any) -> Tensor:
     """A tensor of this shape whose values are whatever was in memory."""
-    return _made(np.empty(shape_of(size), resolve(dtype)), device, requires_grad)
+    return _made(np.empty(_sized(size, layout), resolve(dtype)), device, requires_grad, layout)
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def full(
+    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **layout: Any
+) -> Tensor:
     """This value everywhere; its own type decides the dtype unless one is given."""
     if stands_in(fill_value):
         return _filled(shape_of((size,)), fill_value, dtype, requires_grad)
     value = fill_value.array if isinstance(fill_value, Tensor) else fill_value
     kind = _array(value, None).dtype if dtype is None else resolve(dtype)
-    return _made(np.full(shape_of((size,)), value, kind), device, requires_grad)
+    return _made(np.full(shape_of((size,)), value, kind), device, requires_grad, layout)
 
 
 def _filled(shape: tuple[int, ...], value: Any, dtype: Any, requires_grad: bool) -> Tensor:
@@ -176,33 +192,40 @@ def _like(x: Any, dtype: Any) -> np.dtype[Any]:
     return x.dtype if dtype is None else resolve(dtype)
 
 
-def zeros_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **layout: Any
+) -> Tensor:
     """Zeros in the shape and dtype of another tensor."""
-    return _made(np.zeros(input.shape, _like(input, dtype)), device, requires_grad)
+    return _made(np.zeros(input.shape, _like(input, dtype)), device, requires_grad, layout)
 
 
-def ones_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **layout: Any
+) -> Tensor:
     """Ones in the shape and dtype of another tensor."""
-    return _made(np.ones(input.shape, _like(input, dtype)), device, requires_grad)
+    return _made(np.ones(input.shape, _like(input, dtype)), device, requires_grad, layout)
 
 
-def empty_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty_like(
+    input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **layout: Any
+) -> Tensor:
     """An unfilled tensor in the shape and dtype of another."""
-    return _made(np.empty(input.shape, _like(input, dtype)), device, requires_grad)
+    return _made(np.empty(input.shape, _like(input, dtype)), device, requires_grad, layout)
 
 
 def full_like(
-    input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **layout: Any
 ) -> Tensor:
     """One value in the shape and dtype of another tensor."""
     if stands_in(fill_value):
         return _filled(input.shape, fill_value, _like(input, dtype), requires_grad)
-    return _made(np.full(input.shape, fill_value, _like(input, dtype)), device, requires_grad)
+    return _made(np.full(input.shape, fill_value, _like(input, dtype)), device, requires_grad, layout)
 
 
 def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    **layout: Any,
+) -> Tensor:  # fmt: skip
     """start, start + step, … up to but without end; from 0 if only one number is given.
 
     >>> import byhand
@@ -217,100 +240,124 @@ def arange(
     array = np.arange(*numbers)
     if dtype is not None or array.dtype.kind == "f":
         array = array.astype(resolve(dtype))
-    return _made(array, device, requires_grad)
+    return _made(array, device, requires_grad, layout)
 
 
 def linspace(
-    start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    **layout: Any,
+) -> Tensor:  # fmt: skip
     """`steps` equally spaced values from start to end, both included."""
-    return _made(np.linspace(start, end, steps, dtype=resolve(dtype)), device, requires_grad)
+    first, last = (x.item() if isinstance(x, Tensor) else x for x in (start, end))
+    return _made(np.linspace(first, last, steps, dtype=resolve(dtype)), device, requires_grad, layout)
 
 
 def logspace(
-    start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None,
-    requires_grad: bool = False,
+    start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False, **layout: Any,
 ) -> Tensor:  # fmt: skip
     """`steps` values from base^start to base^end, with equal ratios."""
-    return _made(np.logspace(start, end, steps, base=base, dtype=resolve(dtype)), device, requires_grad)
+    first, last = (x.item() if isinstance(x, Tensor) else x for x in (start, end))
+    return _made(np.logspace(first, last, steps, base=base, dtype=resolve(dtype)), device, requires_grad, layout)
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def eye(
+    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **layout: Any
+) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
-    return _made(np.eye(n, m, dtype=resolve(dtype)), device, requires_grad)
+    return _made(np.eye(n, m, dtype=resolve(dtype)), device, requires_grad, layout)
 
 
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = np.int64, device: Any = None) -> Tensor:
+def tril_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Any = np.int64, device: Any = None, **layout: Any
+) -> Tensor:
     """The (row, column) indices of the lower triangle, (2, n)."""
-    return _made(np.stack(np.tril_indices(row, offset, col)).astype(resolve(dtype)), device, False)
+    return _made(np.stack(np.tril_indices(row, offset, col)).astype(resolve(dtype)), device, False, layout)
 
 
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = np.int64, device: Any = None) -> Tensor:
+def triu_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Any = np.int64, device: Any = None, **layout: Any
+) -> Tensor:
     """The (row, column) indices of the upper triangle, (2, n)."""
-    return _made(np.stack(np.triu_indices(row, offset, col)).astype(resolve(dtype)), device, False)
+    return _made(np.stack(np.triu_indices(row, offset, col)).astype(resolve(dtype)), device, False, layout)
 
 
 # at random
 
 
 def rand(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    **layout: Any,
+) -> Tensor:  # fmt: skip
     """Uniform values of [0, 1)."""
-    return _made(random.uniform(shape_of(size), resolve(dtype), generator), device, requires_grad)
+    return _made(random.uniform(_sized(size, layout), resolve(dtype), generator), device, requires_grad, layout)
 
 
 def randn(
-    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    **layout: Any,
+) -> Tensor:  # fmt: skip
     """Values of the standard normal distribution."""
-    return _made(random.standard_normal(shape_of(size), resolve(dtype), generator), device, requires_grad)
+    return _made(random.standard_normal(_sized(size, layout), resolve(dtype), generator), device, requires_grad, layout)
 
 
-def rand_like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def rand_like(
+    input: Any, *, generator: Generator | None = None, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False, **layout: Any,
+) -> Tensor:  # fmt: skip
     """Uniform values of [0, 1) in the shape and dtype of another tensor."""
-    return _leaf(random.uniform(input.shape, _like(input, dtype)), requires_grad)
+    return _made(random.uniform(input.shape, _like(input, dtype), generator), device, requires_grad, layout)
 
 
-def randn_like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def randn_like(
+    input: Any, *, generator: Generator | None = None, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False, **layout: Any,
+) -> Tensor:  # fmt: skip
     """Standard normal values in the shape and dtype of another tensor."""
-    return _leaf(random.standard_normal(input.shape, _like(input, dtype)), requires_grad)
+    return _made(random.standard_normal(input.shape, _like(input, dtype), generator), device, requires_grad, layout)
 
 
 def randint(
     low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
-    device: Any = None,
+    device: Any = None, requires_grad: bool = False, **layout: Any,
 ) -> Tensor:  # fmt: skip
     """Integers from low (0 if left out) to high − 1: `randint(10, (3,))` or `randint(2, 10, (3,))`."""
-    if size is None:
-        low, high, size = 0, low, high
+    if size is None or high is None:
+        low, high, size = 0, low, high if size is None else size
     kind = None if dtype is None else resolve(dtype)
-    return _made(random.integers(low, high, shape_of((size,)), kind, generator), device, False)
+    return _made(random.integers(low, high, shape_of((size,)), kind, generator), device, requires_grad, layout)
 
 
-def randint_like(input: Any, low: int, high: int | None = None) -> Tensor:
+def randint_like(
+    input: Any, low: int, high: int | None = None, *, generator: Generator | None = None, dtype: Any = None,
+    device: Any = None, requires_grad: bool = False, **layout: Any,
+) -> Tensor:  # fmt: skip
     """Integers from low (0 if left out) to high − 1 in the shape and dtype of another tensor."""
     first, last = (0, low) if high is None else (low, high)
-    return _leaf(random.integers(first, last, input.shape, input.dtype), False)
+    drawn = random.integers(first, last, input.shape, _like(input, dtype), generator)
+    return _made(drawn, device, requires_grad, layout)
 
 
-def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, **layout: Any
+) -> Tensor:
     """0 … n − 1 in random order."""
     drawn: Any = random.permutation(n, generator)
     if dtype is not None:
         drawn = e.cast(drawn, dtype=resolve(dtype))
-    return _made(drawn, device, False)
+    return _made(drawn, device, False, layout)
 
 
 def normal(
-    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None
-) -> Tensor:
+    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
+    device: Any = None, requires_grad: bool = False, **layout: Any,
+) -> Tensor:  # fmt: skip
     """Values of normal distributions with these means and standard deviations, numbers or tensors."""
     if size is None:
         size = together("normal", *[np.shape(getattr(v, "array", v)) for v in (mean, std)])
     drawn = random.standard_normal(shape_of((size,)), resolve(dtype), generator)
-    made: Tensor = _leaf(drawn, False) * std + mean
-    return made.detach()
+    made: Tensor = _made(drawn, device, False, layout) * std + mean
+    return made.detach().requires_grad_(requires_grad)
 
 
 def scalar_tensor(value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -331,22 +378,3 @@ def is_floating_point(input: Any) -> bool:
 def numel(input: Any) -> int:
     """How many values a tensor has."""
     return math.prod(input.shape)
-
-
-def _constructor(name: str, dtype: np.dtype[Any]) -> Callable[..., Tensor]:
-    def constructed(*values: Any) -> Tensor:
-        return Tensor(*values).to(dtype)
-
-    constructed.__name__ = constructed.__qualname__ = name
-    constructed.__doc__ = f"PyTorch's old constructor for {dtype}: of values, or of sizes."
-    return constructed
-
-
-FloatTensor = _constructor("FloatTensor", dtypes.float32)
-DoubleTensor = _constructor("DoubleTensor", dtypes.float64)
-HalfTensor = _constructor("HalfTensor", dtypes.float16)
-LongTensor = _constructor("LongTensor", dtypes.int64)
-IntTensor = _constructor("IntTensor", dtypes.int32)
-ShortTensor = _constructor("ShortTensor", dtypes.int16)
-ByteTensor = _constructor("ByteTensor", dtypes.uint8)
-BoolTensor = _constructor("BoolTensor", dtypes.bool)

@@ -7,7 +7,7 @@ import pytest
 
 import byhand
 from byhand.core.errors import ShapeError, UsageError
-from byhand.func import grad, grad_and_value, hessian, jacrev, jvp, vjp
+from byhand.func import grad, grad_and_value, hessian, jacrev, jvp, value_and_grad, vjp
 
 X = byhand.tensor([0.5, 1.5])
 
@@ -37,6 +37,11 @@ def test_gradients_of_the_caller_stay_as_they_are() -> None:
     x = X.clone().requires_grad_()
     grad(lambda x: x.sum())(x)
     assert x.grad is None
+
+
+def test_value_first() -> None:
+    value, gradient = value_and_grad(lambda x: x.prod())(X)
+    assert (value.item(), gradient.tolist()) == (0.75, [1.5, 0.5])
 
 
 def test_an_empty_result() -> None:

@@ -14,7 +14,7 @@ from laws.sample import sample, spread
 Q, K, V = spread(2, 2, 3, 4), spread(2, 2, 5, 4), spread(2, 2, 5, 2)
 BIAS = spread(3, 5)
 KEPT = spread(2, 2, 5, 3) > -0.5
-PLAIN = {"scale": 0.5, "causal": False, "drop": 0.0}
+PLAIN: dict[str, Any] = {"scale": 0.5, "causal": False, "drop": 0.0}
 
 
 def weights(q: Any, k: Any, bias: Any, scale: float, causal: bool) -> np.ndarray:
@@ -33,7 +33,8 @@ def attending(q: Any, k: Any, v: Any, bias: Any, kept: Any, scale: float, causal
     """The probabilities that are left, times v."""
     p = weights(q, k, bias, scale, causal)
     p = p if kept is None else p * np.swapaxes(kept, -1, -2) / (1 - drop)
-    return np.einsum("...ls,...se->...le", p, v)
+    out: np.ndarray = np.einsum("...ls,...se->...le", p, v)
+    return out
 
 
 def weights_of(q: Any, k: Any, bias: Any, scale: float, causal: bool) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from byhand.core.capture import values
 from byhand.ops import ctc, normalization
-from laws.sample import CUBE, MATRIX, sample, spread
+from laws.sample import CUBE, MATRIX, along, sample, spread
 
 TIMES, STATES = 4, 5
 EMITTED = spread(TIMES, 2, STATES)
@@ -68,6 +68,13 @@ SUMS_OVER_PATHS = [
 ]  # fmt: skip
 
 NORMALIZATIONS = [
+    *[
+        sample(
+            normalization.column_means, x, reference=lambda x: np.array([[math.fsum(c) / len(c) for c in x.T.tolist()]])
+        )
+        for x in (MATRIX, spread(70, 3))
+    ],
+    sample(normalization.row_means, CUBE, reference=lambda x: along(lambda v: math.fsum(v) / 4)(x, 2, True)),
     sample(
         normalization.normalized, CUBE, spread(4), axes=(2,), eps=0.1, around=True, compose=by_root_mean_square,
         reference=lambda x, weight, axes, eps: x / np.sqrt((x * x).mean(axes, keepdims=True) + eps) * weight,

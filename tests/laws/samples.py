@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laws import attention, convolution, linalg, losses, pointwise, pooling, recurrent, structural
+from laws import attention, convolution, functions, linalg, losses, pointwise, pooling, recurrent, structural
 from laws.sample import Sample
 
 SAMPLES: list[Sample] = [
@@ -12,6 +12,7 @@ SAMPLES: list[Sample] = [
         vars(structural),
         vars(attention),
         vars(convolution),
+        vars(functions),
         vars(linalg),
         vars(pooling),
         vars(losses),
@@ -25,7 +26,7 @@ SAMPLES: list[Sample] = [
 # No gradient passes through these: their results are booleans, indices or lengths of gradients.
 NOT_DIFFERENTIABLE = {
     "all", "any", "argmax", "argmin", "argsort", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "eq", "floor_divide", "ge", "gt", "isclose", "isfinite", "isin", "isinf",
+    "binary_exponent", "bitwise_right_shift", "bitwise_xor", "eq", "gcd", "ge", "gt", "isclose", "isfinite", "isin", "isinf",
     "isnan",
     "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "max_places", "ne",
     "one_hot_of", "out_of_range", "pivots", "row_order",

@@ -31,6 +31,8 @@ MADE = [
     nn.Linear(4, 3), nn.Linear(4, 3, bias=False), nn.Bilinear(4, 3, 2), nn.Identity(), nn.Flatten(),
     nn.Unflatten(1, (2, 2)), nn.Dropout(0.2), nn.AlphaDropout(), nn.BatchNorm1d(4), nn.LayerNorm(4),
     nn.Maxout(4, 3, 5), nn.PReLU(4), nn.ReLU(),
+    nn.Embedding(5, 4, padding_idx=1), nn.EmbeddingBag(5, 4), nn.MultiheadAttention(4, 2, add_bias_kv=True),
+    nn.TransformerEncoderLayer(4, 2, 8), nn.Transformer(4, 2, 1, 1, 8),
     nn.Softmax(1), nn.Hardtanh(), nn.CrossEntropyLoss(byhand.ones(4)), nn.MSELoss(reduction="sum"),
 ]  # fmt: skip
 

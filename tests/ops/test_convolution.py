@@ -79,16 +79,6 @@ def test_an_empty_batch_has_a_gradient_of_zeros():
     assert not w.grad.any()
 
 
-def test_parts_of_a_product_are_computed_in_their_places():
-    pytest.importorskip("llvmlite")
-    x = byhand.randn(9, 4, 6, 6)
-    step = byhand.compile(lambda w: F.conv2d(x, w), dialect="loops")
-    w = byhand.randn(5, 4, 3, 3)
-    expected = F.conv2d(x, w)
-    for _ in range(2):
-        np.testing.assert_allclose(step(w).array, expected.array, rtol=1e-5, atol=1e-5)
-
-
 def test_a_program_multiplies_few_parts(monkeypatch):
     monkeypatch.setattr(convolution, "PART", 1)
     x = byhand.randn(20, 4, 6, 6)

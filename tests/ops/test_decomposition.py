@@ -1,4 +1,4 @@
-"""Linear algebra: what parts are, and what singular, odd or complex input is told. Values are in the laws and parity."""
+"""Linear algebra: what singular, odd or complex input is told. Values are in the laws and in parity."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_shapes_are_named() -> None:
         linalg.solve(matrix(3, 3), matrix(2, 1))
     with pytest.raises(ShapeError, match=r"lstsq got A \(4, 3\) and B \(3, 1\)"):
         linalg.lstsq(matrix(4, 3), matrix(3, 1))
-    with pytest.raises(ShapeError, match="cross got .* expected the size 3 along axis -1"):
+    with pytest.raises(ShapeError, match=r"cross got .* expected the size 3 along axis -1"):
         linalg.cross(matrix(2), matrix(2))
     with pytest.raises(ShapeError, match="multi_dot got"):
         linalg.multi_dot([matrix(2, 3), matrix(2, 3, 4)])

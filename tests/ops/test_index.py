@@ -90,3 +90,11 @@ def test_take_along_dim_broadcasts() -> None:
     assert x.take_along_dim(byhand.tensor([[2]]), 1).tolist() == [[2], [5]]
     assert x.take_along_dim(byhand.tensor([[-1]]), 1).tolist() == [[2], [5]]
     assert x.take_along_dim(x.argsort(1, descending=True), 1).tolist() == [[2, 1, 0], [5, 4, 3]]
+
+
+def test_rows_are_added_by_small_integers_too() -> None:
+    rows = np.array([200, 3, 200], np.uint8)
+    x = byhand.ones(256, 5, requires_grad=True)
+    x[byhand.tensor(rows)].sum().backward()
+    assert x.grad is not None
+    assert x.grad.array.sum(1).nonzero()[0].tolist() == [3, 200] and x.grad[200].tolist() == [2.0] * 5

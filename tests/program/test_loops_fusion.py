@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,28 @@ def test_parts_are_written_in_place_where_nobody_else_needs_the_whole() -> None:
     ran = Ran(p, p.done(p("multiply", whole, 2.0))).agrees()
     assert not ran.calls
     assert ran.loops.nbytes <= 4 * (30 * 40 * 2 + 30 * 10 * 2) + 512  # one array, not four
+
+
+def test_what_a_nest_computes_goes_where_it_is_put() -> None:
+    p = Lowered()
+    x = p.argument(normal(30, 64))
+    whole = p.constant(np.zeros((30, 128), np.float32))
+    for start, part in enumerate([p("tanh", x), p("negative", x)]):  # every other place, as windows without overlap
+        whole = p("assign", whole, part, index=(slice(None), slice(start, None, 2)))
+    ran = Ran(p, p.done(p("multiply", whole, 2.0))).agrees()
+    assert "source" not in text(ran)  # no nest that moves
+    assert ran.loops.nbytes <= 4 * 30 * 128 * 2 + 512  # that array and the result
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_of_parts_that_overlap_the_last_one_stays(order: Any) -> None:
+    p = Lowered()
+    x = p.argument(normal(30, 4))
+    parts = [p("tanh", x), p("negative", x), p("multiply", x, 3.0)]
+    whole = p("copy", p.constant(np.zeros((30, 8), np.float32)))
+    for k in order:
+        whole = p("assign", whole, parts[k], index=(slice(None), slice(2 * k, 2 * k + 4)))
+    Ran(p, p.done(p("multiply", whole, 2.0))).agrees()
 
 
 def planted(p: Lowered, part: Value, shape: Any, index: Any) -> Value:

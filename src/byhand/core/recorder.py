@@ -73,7 +73,8 @@ def _double(op: Op) -> Any:
 
 def otherwise(op: Op, error: Exception, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     """What a call gives whose kernel raised: that of a batch, if one stands in for an array, else an explanation."""
-    batches = [x.array for x in operands if isinstance(x, Variable) and isinstance(x.array, StandIn)]
+    arrays: list[Any] = [x.array for x in operands if isinstance(x, Variable)]
+    batches = [array for array in arrays if isinstance(array, StandIn)]
     if batches:
         return max(batches, key=lambda batch: batch.level).take_over(op, operands, attrs)
     raise explain(op, error, operands, attrs) from error

@@ -182,6 +182,18 @@ def grad_and_value(func: Function, argnums: Any = 0, has_aux: bool = False) -> F
     return call
 
 
+def value_and_grad(func: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
+    """`grad_and_value` with the value first, as in JAX."""
+    both = grad_and_value(func, argnums, has_aux)
+
+    @functools.wraps(func)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        found, value = both(*args, **kwargs)
+        return value, found
+
+    return call
+
+
 def grad(func: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
     """The function of the same arguments that returns the gradient of `func`; see `grad_and_value`.
 

@@ -64,7 +64,8 @@ def save(
 ) -> None:
     """Write tensors, and dictionaries, lists, tuples, numbers and strings around them, for `load` and `torch.load`.
 
-    obj  most often `model.state_dict()`, or `{"model": model.state_dict(), "optimizer": optimizer.state_dict()}`
+    obj  most often `model.state_dict()`, or `{"model": model.state_dict(), "optimizer": optimizer.state_dict()}`;
+         arrays are written as tensors
     f    a path, or a file open for writing bytes; a path is replaced in one step, so that a file is never half written.
          One that ends in `.safetensors` gets that format, which holds a dictionary of tensors and nothing else
 

@@ -70,25 +70,25 @@ class Pickler:
 
     def _placed(self) -> dict[int, Place]:
         """Arrays of one dtype whose memory overlaps lie in one storage, each other one in its own."""
+        spans = sorted((a.dtype.str, *_span(a), i) for i, a in self._arrays.items())
         places: dict[int, Place] = {}
-        spans = sorted((*np.lib.array_utils.byte_bounds(a), i) for i, a in self._arrays.items() if a.size)
-        spans += [(0, 0, i) for i, a in self._arrays.items() if not a.size]
-        while spans:
-            low, end, i = spans.pop(0)
-            kind, members = self._arrays[i].dtype, [i]
-            for span in list(spans):
-                if span[0] >= end:
-                    break
-                if self._arrays[span[2]].dtype == kind and (span[0] - low) % kind.itemsize == 0:
-                    end, members = max(end, span[1]), [*members, span[2]]
-                    spans.remove(span)
+        members: list[tuple[int, int]] = []
+        low = end = 0
+        for k, (kind, start, stop, i) in enumerate(spans):
+            size = self._arrays[i].itemsize
+            if not members:
+                low, end = start, stop
+            members.append((start, i))
+            end = max(end, stop)
+            following = spans[k + 1] if k + 1 < len(spans) else ("", 0, 0, 0)
+            if following[0] == kind and following[1] < end and (following[1] - low) % size == 0:
+                continue
             key = str(len(self.storages))
             self.storages[key] = ctypes.string_at(low, end - low)  # the arrays are alive, and cover all of it
-            for member in members:
-                array = self._arrays[member]
-                start = np.lib.array_utils.byte_bounds(array)[0] if array.size else low
-                steps = tuple(step // kind.itemsize for step in array.strides)
-                places[member] = Place(key, (end - low) // kind.itemsize, (start - low) // kind.itemsize, steps)
+            for first, member in members:
+                steps = tuple(step // size for step in self._arrays[member].strides)
+                places[member] = Place(key, (end - low) // size, (first - low) // size, steps)
+            members = []
         return places
 
     def _write(self, x: Any) -> None:
@@ -180,10 +180,15 @@ class Pickler:
             self.out += b"tR"
 
 
+def _span(array: Array) -> tuple[int, int]:
+    """The addresses where the array begins and ends; 0 if it has no elements."""
+    return np.lib.array_utils.byte_bounds(array) if array.size else (0, 0)
+
+
 def _is_dense(array: Array) -> bool:
     """Whether the array covers the memory that it spans, in whatever order of axes."""
-    low, high = np.lib.array_utils.byte_bounds(array)
-    return not array.size or high - low == array.nbytes
+    low, high = _span(array)
+    return high - low == array.nbytes
 
 
 def _unsaved(x: Any, path: str) -> str:

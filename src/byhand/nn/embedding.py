@@ -119,8 +119,9 @@ class Embedding(_Table):
         """A layer with this table (V, D), which is not learned unless freeze=False."""
         if embeddings.ndim != 2:
             raise ShapeError(f"Embedding.from_pretrained takes a table (V, D), not shape {embeddings.shape}")
+        rows, width = embeddings.shape
         return cls(
-            *embeddings.shape, padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type,
+            rows, width, padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type,
             scale_grad_by_freq=scale_grad_by_freq, sparse=sparse, _weight=embeddings, _freeze=freeze,
         )  # fmt: skip
 
@@ -185,8 +186,9 @@ class EmbeddingBag(_Table):
         """A layer with this table (V, D), which is not learned unless freeze=False."""
         if embeddings.ndim != 2:
             raise ShapeError(f"EmbeddingBag.from_pretrained takes a table (V, D), not shape {embeddings.shape}")
+        rows, width = embeddings.shape
         layer = cls(
-            *embeddings.shape, max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset,
+            rows, width, max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset,
             padding_idx,
         )  # fmt: skip
         layer.weight.requires_grad_(not freeze)

@@ -42,7 +42,7 @@ class IncompatibleKeys(NamedTuple):
 
 @dataclass(slots=True)
 class StateHooks:
-    """The hooks on saving and loading of one module."""
+    """The hooks on saving and loading of one module, or of one optimiser."""
 
     save_pre: Hooks = field(default_factory=dict)
     save_post: Hooks = field(default_factory=dict)

@@ -65,8 +65,9 @@ class _Layer(Module):
         """x + block(x), normalised before the block or behind the sum."""
         norm, dropout = getattr(self, f"norm{i}"), getattr(self, f"dropout{i}")
         if self.norm_first:
-            return x + dropout(block(norm(x)))
-        out: Tensor = norm(x + dropout(block(x)))
+            out: Tensor = x + dropout(block(norm(x)))
+        else:
+            out = norm(x + dropout(block(x)))
         return out
 
     def _feed_forward(self, x: Tensor) -> Tensor:

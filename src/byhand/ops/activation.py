@@ -67,7 +67,7 @@ def gelu(x: Array) -> Array:
 
 
 def _erf_share(x: Array) -> Array:
-    out = erf(x * 0.7071067811865476)
+    out: Any = erf(x * 0.7071067811865476)
     out += 1
     out *= x
     out *= 0.5

@@ -76,7 +76,7 @@ def attended(
 
     With `causal` a query sees the keys up to its own place. A query that sees no key gets 0.
     """
-    p = likeness(k, q, scale=scale)
+    p: Any = likeness(k, q, scale=scale)
     if bias is not None:
         p += bias.swapaxes(-1, -2)
     if causal:
@@ -88,7 +88,7 @@ def attended(
     total += total == 0
     if kept is not None:
         p *= kept
-    out = weighted(p.swapaxes(-1, -2), v, scale=1)
+    out: Any = weighted(p.swapaxes(-1, -2), v, scale=1)
     out /= total.swapaxes(-1, -2) if kept is None else (total * (1 - drop)).swapaxes(-1, -2)
     return out, top + np.log(total)
 
@@ -96,13 +96,14 @@ def attended(
 @op(CONTRACT)
 def attention_weights(q: Array, k: Array, bias: Array | None, log_total: Array, *, scale: float, causal: bool) -> Array:
     """softmax(scale · q kᵀ + bias)ᵀ: (…, S, L), given ln Σ e^score of each query (which follows from the others)"""
-    p = likeness(k, q, scale=scale)
+    p: Any = likeness(k, q, scale=scale)
     if bias is not None:
         p += bias.swapaxes(-1, -2)
     if causal:
         p += future(q.shape[-2], k.shape[-2], q.dtype).T
     p -= log_total
-    return np.exp(p, out=p)
+    out: Array = np.exp(p, out=p)
+    return out
 
 
 def _left(p: Any, kept: Any, drop: float) -> Any:

@@ -32,8 +32,8 @@ TAKEN = {
     "contiguous", "copied", "cumsum", "diagonal", "diagonal_scattered", "einsum", "eq", "expand", "flip", "fourier",
     "gather", "getitem", "imag", "index", "index_added", "isclose", "isfinite", "isinf", "isnan", "matmul", "mean",
     "mul", "narrow", "ne", "neg", "pad", "paired", "permute", "placed", "pow", "prod", "real", "real_fourier",
-    "real_inverse_fourier", "real_pairs", "reciprocal", "reshape", "roll", "row_sums", "scatter_add", "setitem", "sub", "sum",
-    "tril", "triu", "true_divide", "unpadded", "view_written", "where",
+    "real_inverse_fourier", "real_pairs", "reciprocal", "reshape", "roll", "row_sums", "scatter_add", "setitem",
+    "sub", "sum", "tril", "triu", "true_divide", "unpadded", "view_written", "where",
 }  # fmt: skip
 
 

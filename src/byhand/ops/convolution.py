@@ -95,10 +95,14 @@ def _convolved(x: Array, weight: Array, bias: Array | None, stride: Sizes, dilat
 
 def _seen(x: Array, kernel: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> Array:
     """The windows of x (n, *sizes, C) as a view: (n, *counts, *kernel, groups, C / groups)."""
-    if math.prod(kernel) > 1 and not _by_offsets(kernel, x.shape[-2], x.shape[-1] // groups):
+    channels = x.shape[-1] // groups
+    if math.prod(kernel) > 1 and groups == 1 and not _by_offsets(kernel, x.shape[-2], channels):
         x = np.ascontiguousarray(x)
-    seen = windows(x, kernel, stride, dilation)
-    return seen.reshape(*seen.shape[:-1], groups, x.shape[-1] // groups)
+    x = x.reshape(*x.shape[:-1], groups, channels)
+    if groups > 1:  # one group after another, so that what a window holds of one lies in one piece
+        outer = range(x.ndim - 2)
+        x = x.transpose(x.ndim - 2, *outer, x.ndim - 1).copy().transpose(*range(1, x.ndim - 1), 0, x.ndim - 1)
+    return windows(x, kernel, stride, dilation)
 
 
 def _by_offsets(kernel: Sizes, width: int, channels: int) -> bool:

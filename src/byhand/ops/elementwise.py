@@ -108,11 +108,13 @@ def clone(x: Array) -> Array:
 
 promotion.cast = cast
 
-def _abs_rule(g: Any, x: Any, out: Any) -> Any:
+
+def _abs_rule(g: Any, x: Any) -> Any:
     """g · sign x; of complex x g · x̄ / |x|, and 0 at 0."""
     if x.dtype.kind != "c":
         return g * sign(x)
-    return g * engine.conj(x) / select(out == 0, 1, out)
+    size = abs(x)
+    return g * engine.conj(x) / select(size == 0, 1, size)
 
 
 derive(add, x=lambda g: g, y=lambda g: g)
@@ -264,6 +266,7 @@ def fmod(x: Array, y: Array) -> Array:
 
 for step in (floor, ceil, trunc, rounded):
     derive(step, x=lambda g: g * 0)
+derive(floor_divide, x=lambda g: g * 0, y=lambda g: g * 0)
 derive(remainder, x=lambda g: g, y=lambda g, x, y: -(g * floor(x / y)))
 derive(fmod, x=lambda g: g, y=lambda g, x, y: -(g * trunc(x / y)))
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from byhand.core.op import MOVE, OTHER, derive, op
+from byhand.core.op import MOVE, OTHER, REDUCE, derive, op
 from byhand.core.variable import Array
 from byhand.ops import elementwise as e
 from byhand.ops.axes import Axes
 from byhand.ops.reduce import column_sums, mean_over, row_sums, sum_over
-from byhand.ops.views import reshaped
+from byhand.ops.views import expanded, reshaped
 
 
 def size_over(x: Any, axes: Axes) -> int:
@@ -35,6 +35,27 @@ def summed(x: Any, axes: Axes) -> Any:
     return sum_over(x, axis=axes, keepdims=True)
 
 
+@op(REDUCE)
+def column_means(x: Array) -> Array:
+    """The mean of each column of a matrix: (n, C) → (1, C); as a product, see `summed`"""
+    return (column_sums(x) / len(x)).reshape(1, -1)
+
+
+@op(REDUCE)
+def row_means(x: Array) -> Array:
+    """The mean along the last axis, which stays with size 1; as a product, see `summed`"""
+    return row_sums(x) / x.shape[-1]
+
+
+def averaged(x: Any, axes: Axes) -> Any:
+    """The mean over the axes, which stay with size 1."""
+    if axes == (0,) and len(x.shape) == 2:
+        return column_means(x)
+    if axes == (len(x.shape) - 1,) and x.shape[-1]:
+        return row_means(x)
+    return mean_over(x, axis=axes, keepdims=True, size=size_over(x, axes))
+
+
 @op(MOVE, name="ordered")
 def ordered(x: Array, *, order: Axes, before: Axes) -> Array:
     """x with its axes in this order in memory; `before` is the order that its gradient gets"""
@@ -47,20 +68,19 @@ def statistics(x: Any, axes: Axes, eps: float) -> tuple[Any, Any, Any]:
 
     Of a tensor by ops, when a step is captured; of an array with one temporary less.
     """
-    size = size_over(x, axes)
-    center = summed(x, axes) / size
+    center = averaged(x, axes)
     away = x - center
     if isinstance(x, np.ndarray):
         away *= away
     else:
         away = e.square(away)
-    variance = summed(away, axes) / size
+    variance = averaged(away, axes)
     return center, variance, 1 / e.sqrt(variance + eps)
 
 
 def root_mean_square(x: Any, axes: Axes, eps: float) -> Any:
     """1 / √(mean of x² + ε) over the axes, which stay with size 1: what stands for `rate` where nothing is centered."""
-    return 1 / e.sqrt(summed(e.square(x), axes) / size_over(x, axes) + eps)
+    return 1 / e.sqrt(averaged(e.square(x), axes) + eps)
 
 
 @op(OTHER, name="normalize")
@@ -121,28 +141,27 @@ def _slope_x(g: Any, y: Any, x: Any, weight: Any, center: Any, rate: Any, axes: 
     Σ g · slope = rate · n · (⟨g yw⟩ − ⟨g⟩⟨yw⟩ − ⟨g h⟩⟨yw h⟩), with ⟨ ⟩ the mean over the n values of the axes; without
     a center there is no ⟨g⟩⟨yw⟩.
     """
-    size = size_over(x, axes)
-
-    def mean(values: Any) -> Any:
-        return mean_over(values, axis=axes, keepdims=True, size=size)
-
     yw = _weighed(y, weight)
-    away = x if center is None else x - mean(x)
-    k = e.rsqrt(mean(e.square(away)) + eps)  # rate again, such that the tape sees it depend on x
+    away = x if center is None else x - averaged(x, axes)
+    k = e.rsqrt(averaged(e.square(away), axes) + eps)  # rate again, such that the tape sees it depend on x
     h = away * k
-    gh, yh = mean(g * h), mean(yw * h)
+    gh, yh = averaged(g * h, axes), averaged(yw * h, axes)
     through_h = normalized_slope(-k * (g * yh + yw * gh), x, None, center, rate, axes=axes, eps=eps)
-    through_rate = mean(g * yw) - gh * yh
+    through_rate = averaged(g * yw, axes) - gh * yh
     if center is not None:
-        through_rate = through_rate - mean(g) * mean(yw)
+        through_rate = through_rate - averaged(g, axes) * averaged(yw, axes)
     return through_h - k * k * h * through_rate
 
 
 def _gathered(g: Any, weight: Any, axes: Axes) -> Any:
     """The gradient of one value for all that is averaged together; what broadcasts otherwise, the engine sums."""
-    return summed(g, axes) if shared(weight, len(g.shape), axes) else g
+    if not shared(weight, len(g.shape), axes):
+        return g
+    return column_sums(g) if axes == (0,) and len(g.shape) == 2 else summed(g, axes)
 
 
+derive(column_means, x=lambda g, x_shape: expanded(g / x_shape[0], shape=x_shape))
+derive(row_means, x=lambda g, x_shape: expanded(g / x_shape[-1], shape=x_shape))
 derive(ordered, x=lambda g, order, before: ordered(g, order=before, before=order))
 derive(
     normalized,

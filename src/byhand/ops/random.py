@@ -34,7 +34,7 @@ def _drawn(generator: Generator | None, method: str, **arguments: Any) -> Array:
     if watcher is not None:
         return watcher.draw(generator, method, arguments)
     if running.levels:
-        return running.levels[-1].drawn(numpy_generator(generator), method, arguments)  # type: ignore[no-any-return]
+        return running.levels[-1].drawn(numpy_generator(generator), method, arguments)
     return np.asarray(getattr(numpy_generator(generator), method)(**arguments))
 
 

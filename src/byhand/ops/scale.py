@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from byhand.core.errors import UsageError
 from byhand.ops import elementwise as e
+from byhand.ops.axes import one
+from byhand.ops.reduce import norm
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
@@ -30,6 +32,13 @@ def div(x: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     if rounding_mode == "trunc":
         return e.trunc(e.true_divide(x, other))
     raise UsageError(f"div: rounding_mode is None, 'floor' or 'trunc', not {rounding_mode!r}")
+
+
+def renorm(x: Any, p: float, dim: int, maxnorm: float) -> Tensor:
+    """x with the slices along an axis shrunk whose p-norm exceeds maxnorm, to that norm."""
+    axis = one(dim, x.ndim, "renorm")
+    length = norm(x, p, tuple(i for i in range(x.ndim) if i != axis), True)
+    return x * e.select(length > maxnorm, maxnorm / (length + 1e-7), 1)
 
 
 def addcmul(x: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:

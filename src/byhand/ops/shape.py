@@ -106,15 +106,15 @@ def ravel(x: Any) -> Tensor:
 
 def atleast_1d(*tensors: Any) -> Any:
     """Numbers as vectors of one value; all else as it is."""
-    return _each(lambda x: x if x.ndim else reshaped(x, shape=(1,)), tensors)
+    return each_of(lambda x: x if x.ndim else reshaped(x, shape=(1,)), tensors)
 
 
 def atleast_2d(*tensors: Any) -> Any:
     """Numbers and vectors as matrices of one row; all else as it is."""
-    return _each(lambda x: x if x.ndim > 1 else reshaped(x, shape=(1, math.prod(x.shape))), tensors)
+    return each_of(lambda x: x if x.ndim > 1 else reshaped(x, shape=(1, math.prod(x.shape))), tensors)
 
 
-def _each(form: Any, tensors: tuple[Any, ...]) -> Any:
+def each_of(form: Any, tensors: tuple[Any, ...]) -> Any:
     given = tensors[0] if len(tensors) == 1 else tensors
     return tuple(map(form, given)) if isinstance(given, (list, tuple)) else form(given)
 
@@ -356,6 +356,8 @@ def tensor_split(x: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor
     """This many pieces, the first ones larger by one if need be, or pieces that end before these places; views."""
     axis = one(dim, x.ndim, "tensor_split")
     size = x.shape[axis]
+    if hasattr(indices_or_sections, "tolist"):
+        indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, int):
         if indices_or_sections <= 0:
             raise UsageError(f"tensor_split: the number of pieces must be positive, not {indices_or_sections}")
@@ -371,20 +373,6 @@ def unbind(x: Any, dim: int | None = None, *, axis: int | None = None) -> tuple[
     place = one(either(dim, axis, "dim and axis", 0), x.ndim, "unbind")
     shape = x.shape[:place] + x.shape[place + 1 :]
     return tuple(reshaped(narrowed(x, axis=place, start=i, stop=i + 1), shape=shape) for i in range(x.shape[place]))
-
-
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """The coordinates of a grid, one tensor an axis; "ij" is matrix order, "xy" NumPy's."""
-    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
-        tensors = tuple(tensors[0])
-    if indexing not in ("ij", "xy"):
-        raise UsageError(f"meshgrid: indexing is 'ij' or 'xy', not {indexing!r}")
-    shape = tuple(math.prod(x.shape) for x in tensors)
-    grids = [
-        expanded(reshaped(x, shape=tuple(n if i == k else 1 for k in range(len(shape)))), shape=shape)
-        for i, (x, n) in enumerate(zip(tensors, shape, strict=True))
-    ]
-    return tuple(transpose(g, 0, 1) for g in grids) if indexing == "xy" and len(shape) > 1 else tuple(grids)
 
 
 def pad(x: Any, pad: Sequence[int], value: float = 0.0) -> Tensor:

@@ -174,46 +174,6 @@ def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     return kthvalue(x, (size + 1) // 2, axis, keepdim)
 
 
-INTERPOLATIONS: dict[str, Callable[[float], float]] = {  # where to look instead of between two neighbours
-    "linear": lambda place: place,
-    "lower": math.floor,
-    "higher": math.ceil,
-    "midpoint": lambda place: (math.floor(place) + math.ceil(place)) / 2,
-    "nearest": round,
-}
-
-
-def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Tensor:
-    """The q-quantile along an axis, by default linear between neighbours; q is a number or a vector."""
-    if interpolation not in INTERPOLATIONS:
-        raise UsageError(f"quantile: interpolation is one of {', '.join(INTERPOLATIONS)}, not {interpolation!r}")
-    if dim is None or not x.ndim:
-        shape = (1,) * x.ndim if keepdim else None
-        x, axis = reshaped(x, shape=(count(x),)), 0
-    else:
-        axis, shape = one(dim, x.ndim, "quantile"), None
-    ordered = sort(x, axis).values
-    if traced(q):
-        refuse("a value of the step, and it decides what is read; pass a number", "the q of quantile")
-    wanted = np.atleast_1d(np.asarray(getattr(q, "array", q), dtype=np.float64))
-    if ((wanted < 0) | (wanted > 1)).any():
-        raise UsageError(f"quantile: q must lie within 0 and 1, not {q}")
-    parts = []
-    for place in map(INTERPOLATIONS[interpolation], (wanted * (x.shape[axis] - 1)).tolist()):
-        low, high = int(np.floor(place)), int(np.ceil(place))
-        a = narrowed(ordered, axis=axis, start=low, stop=low + 1)
-        b = narrowed(ordered, axis=axis, start=high, stop=high + 1)
-        part = a + (b - a) * float(place - low)
-        parts.append(
-            part if keepdim and shape is None else part.squeeze(axis) if shape is None else reshaped(part, shape=shape)
-        )
-    if np.ndim(getattr(q, "array", q)) == 0:
-        return parts[0]
-    from byhand.ops.shape import stack
-
-    return stack(parts, 0)
-
-
 def unique(
     x: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
@@ -245,18 +205,27 @@ def histc(x: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
 
 @op(OTHER, name="searchsorted")
 def place_of(x: Array, value: Array, *, side: str) -> Any:
-    """Where a value would be put into the sorted vector x, before its equals ("left") or behind them ("right")"""
-    return np.searchsorted(x, value, side)  # type: ignore[call-overload]
+    """Where a value would be put into the sorted vector x, or into its row of x: before equals ("left") or behind"""
+    if x.ndim == 1:
+        return np.searchsorted(x, value, side)  # type: ignore[call-overload]
+    before = np.less if side == "left" else np.less_equal
+    return before(x[..., None, :], value[..., None]).sum(-1)
 
 
 def searchsorted(
-    sorted_sequence: Any, values: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None
-) -> Tensor:
-    """Where the values would be put into a sorted vector to keep it sorted; before equal ones, or behind them."""
-    if sorted_sequence.ndim != 1:
-        raise ShapeError(f"searchsorted: a sorted vector is expected, not shape {sorted_sequence.shape}")
-    side = "right" if right or side == "right" else "left"
-    places = place_of(sorted_sequence, values, side=side)
+    sorted_sequence: Any, values: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None,
+    sorter: Any = None,
+) -> Tensor:  # fmt: skip
+    """Where the values would be put into a sorted vector, or row by row into (…, n), to keep it sorted.
+
+    Before equal ones, or behind them (`right`, or side="right"); `sorter` is the order that sorts the sequence.
+    """
+    rows, given = sorted_sequence.shape[:-1], tuple(getattr(values, "shape", ()))
+    if not sorted_sequence.ndim or (rows and given[:-1] != rows):
+        raise ShapeError(f"searchsorted: values of shape {given} do not fit rows of shape {sorted_sequence.shape}")
+    if sorter is not None:
+        sorted_sequence = gathered(sorted_sequence, sorter, axis=sorted_sequence.ndim - 1)
+    places = place_of(sorted_sequence, values, side="right" if right or side == "right" else "left")
     return e.cast(places, dtype=np.dtype(np.int32)) if out_int32 else places
 
 
@@ -273,5 +242,5 @@ def aminmax(x: Any, *, dim: int | None = None, keepdim: bool = False) -> Extreme
 
 __all__ = [
     "Extremes", "Found", "aminmax", "argsort", "bincount", "bucketize", "histc", "kthvalue", "max", "median", "min",
-    "quantile", "searchsorted", "sort", "topk", "unique",
+    "searchsorted", "sort", "topk", "unique",
 ]  # fmt: skip

@@ -39,15 +39,15 @@ def bordered(x: Array, padding: Widths) -> Array:
 
 
 def windows(x: Array, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Array:
-    """All windows of x (n, *sizes, channels) as a view: (n, *counts, *kernel, channels)."""
+    """All windows of x (n, *sizes, …) as a view: (n, *counts, *kernel, …)."""
     ndim = len(kernel)
     axes = tuple(range(1, ndim + 1))
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
     seen = np.lib.stride_tricks.sliding_window_view(x, reach, axes)
     if max(*stride, *dilation) > 1:
         steps = [[slice(None, None, step) for step in steps] for steps in (stride, dilation)]
-        seen = seen[(slice(None), *steps[0], slice(None), *steps[1])]
-    return seen.transpose(0, *axes, *range(ndim + 2, 2 * ndim + 2), ndim + 1)
+        seen = seen[(slice(None), *steps[0], *[slice(None)] * (x.ndim - ndim - 1), *steps[1])]
+    return seen.transpose(0, *axes, *range(x.ndim, x.ndim + ndim), *range(ndim + 1, x.ndim))
 
 
 def offsets(kernel: Sizes, stride: Sizes, dilation: Sizes, count: Sizes) -> Iterator[tuple[Index, Index]]:

@@ -10,7 +10,6 @@ import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,6 +18,7 @@ from byhand.core.capture import slot, tracer
 from byhand.core.errors import UsageError
 from byhand.core.hooks import Hook, Hooks, RemovableHandle, add_hook
 from byhand.core.tape import enable_grad, mode
+from byhand.nn.state import StateHooks
 from byhand.optim import group as grouping
 from byhand.optim import snapshot
 from byhand.tensor import Tensor
@@ -31,16 +31,6 @@ Group = dict[str, Any]
 State = dict[str, Any]
 PreHook = Callable[["Optimizer", tuple[Any, ...], dict[str, Any]], Any]
 PostHook = Callable[["Optimizer", tuple[Any, ...], dict[str, Any]], None]
-
-
-@dataclass(slots=True)
-class StateHooks:
-    """The hooks on saving and loading of one optimiser."""
-
-    save_pre: Hooks = field(default_factory=dict)
-    save_post: Hooks = field(default_factory=dict)
-    load_pre: Hooks = field(default_factory=dict)
-    load_post: Hooks = field(default_factory=dict)
 
 
 class Optimizer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -90,6 +89,10 @@ class Convertible(Part):
         """Converted to bool."""
         return self.to(np.bool_)
 
+    def char(self) -> Tensor:
+        """Converted to int8."""
+        return self.to(np.int8)
+
     def byte(self) -> Tensor:
         """Converted to uint8."""
         return self.to(np.uint8)
@@ -106,24 +109,40 @@ class Convertible(Part):
         """A copy; gradients pass through."""
         return e.clone(self)
 
-    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    def new_zeros(self, *size: Any, dtype: Any = None, requires_grad: builtins.bool = False, **where: Any) -> Tensor:
         """Zeros of this shape, with this tensor's dtype unless another is given."""
-        return wrap(np.zeros(shape_of(size), dtype or self.dtype))
+        return self._new(np.zeros, size, dtype, requires_grad, where)
 
-    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    def new_ones(self, *size: Any, dtype: Any = None, requires_grad: builtins.bool = False, **where: Any) -> Tensor:
         """Ones of this shape, with this tensor's dtype unless another is given."""
-        return wrap(np.ones(shape_of(size), dtype or self.dtype))
+        return self._new(np.ones, size, dtype, requires_grad, where)
 
-    def new_full(self, size: Sequence[builtins.int], value: Any, dtype: Any = None, device: Any = None) -> Tensor:
-        """One value in this shape, with this tensor's dtype unless another is given."""
-        return wrap(np.full(tuple(size), value, dtype or self.dtype))
-
-    def new_empty(self, *size: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    def new_empty(self, *size: Any, dtype: Any = None, requires_grad: builtins.bool = False, **where: Any) -> Tensor:
         """An unfilled tensor of this shape, with this tensor's dtype unless another is given."""
-        return wrap(np.empty(shape_of(size), dtype or self.dtype))
+        return self._new(np.empty, size, dtype, requires_grad, where)
 
-    def new_tensor(self, data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    def new_full(
+        self, size: Any, fill_value: Any, dtype: Any = None, requires_grad: builtins.bool = False, **where: Any
+    ) -> Tensor:
+        """One value in this shape, with this tensor's dtype unless another is given."""
+        value = getattr(fill_value, "array", fill_value)
+        return self._new(lambda shape, kind: np.full(shape, value, kind), (size,), dtype, requires_grad, where)
+
+    def _new(self, make: Any, size: Any, dtype: Any, requires_grad: builtins.bool, where: dict[str, Any]) -> Tensor:
+        """`where` is what PyTorch says of memory: the device must be the CPU, the rest has no effect."""
+        dtypes.check_device(where.pop("device", None))
+        size = (where.pop("size"),) if "size" in where else size
+        if not where.keys() <= {"layout", "pin_memory"}:
+            raise UsageError(f"a new tensor got the unknown keyword {', '.join(where)}")
+        made = wrap(make(shape_of(size), self.dtype if dtype is None else dtypes.resolve(dtype)))
+        return made.requires_grad_() if requires_grad else made
+
+    def new_tensor(
+        self, data: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False
+    ) -> Tensor:
         """A tensor of the data, with this tensor's dtype unless another is given."""
         if stands_in(data):
             refuse("made from values of the step; use clone() or byhand.stack", "the result of new_tensor")
-        return wrap(np.array(getattr(data, "array", data), dtype=dtype or self.dtype))
+        kind = self.dtype if dtype is None else dtypes.resolve(dtype)
+        made = wrap(np.array(getattr(data, "array", data), dtype=kind))
+        return made.requires_grad_() if requires_grad else made

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Any, Self
 from byhand.core.errors import DomainError
 from byhand.ops import (
     activation,
+    arithmetic,
+    bessel,
+    calculus,
+    combination,
     compare,
     complex,
     determinant,
+    gamma,
+    gaussian,
     index,
     linalg,
     older,
@@ -18,9 +24,11 @@ from byhand.ops import (
     reduce,
     scale,
     scan,
+    scattering,
     shape,
     solve,
     special,
+    statistics,
     triangle,
 )  # fmt: skip
 from byhand.ops import elementwise as e
@@ -78,6 +86,8 @@ class Operable(Part):
     def __rtruediv__(self, other: Any) -> Tensor:
         return e.true_divide(other, self)
 
+    __rdiv__ = __rtruediv__
+
     def __rfloordiv__(self, other: Any) -> Tensor:
         return e.floor_divide(other, self)
 
@@ -130,7 +140,7 @@ class Operable(Part):
     var, std, nansum, nanmean, dist = reduce.var, reduce.std, reduce.nansum, reduce.nanmean, reduce.dist
     max, min, sort, argsort, topk = sorting.max, sorting.min, sorting.sort, sorting.argsort, sorting.topk
     kthvalue, median, quantile, unique, bincount, histc = (
-        sorting.kthvalue, sorting.median, sorting.quantile, sorting.unique, sorting.bincount, sorting.histc,
+        sorting.kthvalue, sorting.median, statistics.quantile, sorting.unique, sorting.bincount, sorting.histc,
     )  # fmt: skip
     cumsum, cumprod, cummax, cummin, diff = scan.cumsum, scan.cumprod, scan.cummax, scan.cummin, scan.diff
     matmul, mm, bmm, mv, dot, outer, ger, inner = (
@@ -165,11 +175,48 @@ class Operable(Part):
         index.repeat_interleave,
     )  # fmt: skip
     argwhere, index_fill, index_copy, aminmax = index.argwhere, index.index_fill, index.index_copy, sorting.aminmax
+    copysign, signbit, nextafter, heaviside = (
+        arithmetic.copysign, arithmetic.signbit, arithmetic.nextafter, arithmetic.heaviside,
+    )  # fmt: skip
+    gcd, lcm, fmax, fmin, frexp, ldexp = (
+        arithmetic.gcd, arithmetic.lcm, arithmetic.fmax, arithmetic.fmin, arithmetic.frexp, arithmetic.ldexp,
+    )  # fmt: skip
+    logaddexp2, float_power, positive, sinc = (
+        arithmetic.logaddexp2, arithmetic.float_power, arithmetic.positive, arithmetic.sinc,
+    )  # fmt: skip
+    erfinv, i0, lgamma, digamma, mvlgamma = (
+        gaussian.erfinv, bessel.i0, gamma.lgamma, gamma.digamma, gamma.mvlgamma,
+    )  # fmt: skip
+    logcumsumexp, fill, renorm = calculus.logcumsumexp, scattering.fill, scale.renorm
+    scatter_reduce, index_reduce, index_put, put, masked_scatter = (
+        scattering.scatter_reduce, scattering.index_reduce, scattering.index_put, scattering.put,
+        scattering.masked_scatter,
+    )  # fmt: skip
+    select_scatter, slice_scatter, diagonal_scatter = (
+        scattering.select_scatter, scattering.slice_scatter, scattering.diagonal_scatter,
+    )  # fmt: skip
+    as_strided, unfold = scattering.as_strided, scattering.unfold
+    nanmedian, nanquantile, mode, msort = (
+        statistics.nanmedian, statistics.nanquantile, statistics.mode, statistics.msort,
+    )  # fmt: skip
+    cov, corrcoef, histogram, unique_consecutive = (
+        statistics.cov, statistics.corrcoef, statistics.histogram, statistics.unique_consecutive,
+    )  # fmt: skip
+    hsplit, vsplit, dsplit, sum_to_size = (
+        combination.hsplit, combination.vsplit, combination.dsplit, combination.sum_to_size,
+    )  # fmt: skip
+    isreal, isin, split_with_sizes, resolve_conj, resolve_neg = (
+        complex.isreal, compare.isin, shape.split, arithmetic.positive, arithmetic.positive,
+    )  # fmt: skip
     bernoulli, multinomial = random.bernoulli, random.multinomial
 
     def where(self, condition: Any, other: Any) -> Tensor:
         """Itself where the condition holds, else other."""
         return e.select(condition, self, other)
+
+    def polygamma(self, n: int) -> Tensor:
+        """The n-th derivative of `digamma`."""
+        return gamma.polygamma(n, self)
 
     def view_as(self, other: Tensor) -> Tensor:
         """A view in the shape of another tensor."""

@@ -9,7 +9,10 @@ import numpy as np
 
 from byhand.core.recorder import wrap
 from byhand.core.variable import Variable
-from byhand.ops import activation, compare, index, inplace, random, scale, scan, special, triangle
+from byhand.ops import (
+    activation, arithmetic, compare, gamma, gaussian, index, inplace, linalg, product, random, scale, scan, scattering,
+    special, triangle,
+)  # fmt: skip
 from byhand.ops import elementwise as e
 from byhand.ops import trigonometry as trig
 from byhand.tensor.part import Part
@@ -151,6 +154,37 @@ class Overwritable(Part):
         """self ← 1 with probability p, else 0"""
         return _change(self, inplace.copied, wrap(random.coins(p, self.shape, generator)))
 
+    def random_(self, from_: int = 0, to: int | None = None, *, generator: Any = None, **bounds: int) -> Self:
+        """self ← integers from `from` to `to` − 1, below `from` if that is the only one; else all that the dtype holds"""
+        low = bounds.get("from", from_)
+        if to is None:
+            whole = 2 ** (np.finfo(self.dtype).nmant + 1) if self.dtype.kind == "f" else np.iinfo(self.dtype).max
+            low, to = (0, low) if low else (0, int(whole))
+        drawn = random.integers(low, to, self.shape, None, generator)
+        return _change(self, inplace.copied, wrap(drawn))
+
+    def exponential_(self, lambd: float = 1, *, generator: Any = None) -> Self:
+        """self ← values of the exponential distribution of this rate"""
+        return self._drawn(lambda u: -e.log1p(-u) / lambd, generator)
+
+    def cauchy_(self, median: float = 0, sigma: float = 1, *, generator: Any = None) -> Self:
+        """self ← values of the Cauchy distribution of this median and scale"""
+        return self._drawn(lambda u: median + sigma * trig.tan(np.pi * (u - 0.5)), generator)
+
+    def geometric_(self, p: float, *, generator: Any = None) -> Self:
+        """self ← how many trials, each a success with probability p, it takes to the first success"""
+        return self._drawn(lambda u: e.floor(e.log1p(-u) / float(np.log1p(-p))) + 1, generator)
+
+    def log_normal_(self, mean: float = 1, std: float = 2, *, generator: Any = None) -> Self:
+        """self ← e to the values of a normal distribution"""
+        drawn = wrap(random.standard_normal(self.shape, np.dtype(np.float64), generator))
+        return _change(self, inplace.copied, e.exp(drawn * std + mean))
+
+    def _drawn(self, of: Callable[[Any], Any], generator: Any) -> Self:
+        """self ← a function of uniform values of [0, 1)"""
+        drawn = wrap(random.uniform(self.shape, np.dtype(np.float64), generator))
+        return _change(self, inplace.copied, of(drawn))
+
     __iadd__, __isub__, __itruediv__ = add_, sub_, div_
     mul_ = multiply_ = __imul__ = _in_place(e.mul)
     pow_ = __ipow__ = _in_place(e.pow)
@@ -184,6 +218,31 @@ class Overwritable(Part):
         _stored(triangle.tril), _stored(triangle.triu), _stored(scan.cumsum), _stored(scan.cumprod),
     )  # fmt: skip
     index_fill_, index_copy_ = _stored(index.index_fill), _stored(index.index_copy)
+    scatter_reduce_, index_reduce_, index_put_, put_, masked_scatter_ = (
+        _stored(scattering.scatter_reduce), _stored(scattering.index_reduce), _stored(scattering.index_put),
+        _stored(scattering.put), _stored(scattering.masked_scatter),
+    )  # fmt: skip
+    copysign_, hypot_, xlogy_, float_power_ = (
+        _stored(arithmetic.copysign), _stored(trig.hypot), _stored(e.xlogy), _stored(arithmetic.float_power),
+    )  # fmt: skip
+    logit_, sinc_, erfinv_, lgamma_, digamma_ = (
+        _stored(e.logit), _stored(arithmetic.sinc), _stored(gaussian.erfinv), _stored(gamma.lgamma),
+        _stored(gamma.digamma),
+    )  # fmt: skip
+    heaviside_, gcd_, lcm_, ldexp_, renorm_ = (
+        _stored(arithmetic.heaviside), _stored(arithmetic.gcd), _stored(arithmetic.lcm), _stored(arithmetic.ldexp),
+        _stored(scale.renorm),
+    )  # fmt: skip
+    eq_, ne_, lt_, le_, gt_, ge_ = map(
+        _stored, (compare.eq, compare.ne, compare.lt, compare.le, compare.gt, compare.ge)
+    )
+    addmm_, addmv_, addr_, baddbmm_, addbmm_ = map(
+        _stored, (linalg.addmm, linalg.addmv, product.addr, linalg.baddbmm, product.addbmm)
+    )
+    deg2rad_, rad2deg_ = _stored(e.deg2rad), _stored(e.rad2deg)
+    arcsin_, arccos_, arctan_, arctan2_, fix_ = asin_, acos_, atan_, atan2_, trunc_
+    arcsinh_, arccosh_, arctanh_ = asinh_, acosh_, atanh_
+    greater_, greater_equal_, less_, less_equal_, not_equal_ = gt_, ge_, lt_, le_, ne_
 
     def unsqueeze_(self, dim: int) -> Self:
         """self with a new axis of size 1"""

@@ -13,6 +13,7 @@ from byhand.tensor import Tensor
 from parity.databases.conversion import leaves
 
 TOLERANCE = 1e-9
+SINGLE = 1e-5  # for results in float32 of entries that name that dtype
 
 
 class DiffersError(Exception):
@@ -39,6 +40,7 @@ def same_tensor(x: Tensor, y: torch.Tensor, what: str, tolerance: float = TOLERA
     if str(x.dtype) != str(y.dtype).removeprefix("torch."):
         raise DiffersError(f"{what}: dtype {x.dtype}, PyTorch's {y.dtype}")
     theirs = y.detach().resolve_neg().numpy(force=True)
+    tolerance = max(tolerance, SINGLE) if x.dtype == np.float32 else tolerance
     if not np.allclose(x.array, theirs, tolerance, tolerance, equal_nan=True):
         with np.errstate(all="ignore"):
             worst = np.nanmax(np.abs(np.subtract(x.array, theirs, dtype=np.float64)))

@@ -33,6 +33,11 @@ RANDOM = {
 ORDERS: dict[str, Callable[..., Any]] = {  # where the database gives the operands in an order of its own
     "where": lambda function: lambda x, condition, y: function(condition, x, y),
     "einsum": lambda function: lambda operands, equation: function(equation, *operands),
+    **dict.fromkeys(("polygamma", "special.polygamma"), lambda function: lambda x, n: function(n, x)),
+    **dict.fromkeys(
+        ("cauchy", "exponential", "geometric", "log_normal", "normal/in_place", "uniform", "zero_"),
+        lambda function: lambda x, *args, **kwargs: getattr(x.clone(), function.__name__.rstrip("_") + "_")(*args, **kwargs),
+    ),
 }
 
 
@@ -49,8 +54,10 @@ def counterpart(name: str) -> Callable[..., Any] | None:
     if place is None and len(path) == 1:
         place = getattr(byhand, path[0], None)
     found = getattr(place, last, None) if place is not None else None
-    if found is None and not path:
-        found = getattr(Tensor, last, None)
+    if not callable(found) and not path:  # a method, or a dtype that shares its name with one
+        found = getattr(Tensor, last, None) or getattr(Tensor, f"{last}_", None)
+    if isinstance(found, property):
+        found = found.fget
     return found if callable(found) else None
 
 
@@ -64,7 +71,8 @@ def ask(entry: Any) -> Outcome:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _asked(entry, ORDERS.get(entry.name, lambda f: f)(function))
+            order = ORDERS.get(entry.formatted_name.replace("_in_place", "/in_place"), ORDERS.get(entry.name))
+            return _asked(entry, order(function) if order else function)
     except DiffersError as error:
         return Outcome("differs", str(error))
     except Exception as error:

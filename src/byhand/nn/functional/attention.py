@@ -52,7 +52,8 @@ def scaled_dot_product_attention(
     if scale is None:
         scale = 1 / math.sqrt(q.shape[-1]) if q.shape[-1] else 1.0
     if 0 in (*q.shape, *k.shape, *v.shape) or dropout_p == 1:
-        return _by_parts(q, k, v, bias, dropout_p, is_causal, scale)[0]
+        out: Tensor = _by_parts(q, k, v, bias, dropout_p, is_causal, scale)[0]
+        return out
     kept: Any = None
     if dropout_p:
         kept = random.coins(1 - dropout_p, (*q.shape[:-2], k.shape[-2], q.shape[-2]))
@@ -152,7 +153,7 @@ def multi_head_attention_forward(
     weights = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
     q, k, v = _projected(query, key, value, in_proj_weight, in_proj_bias, weights)
     length, size = (q.shape[1], q.shape[0]) if first else q.shape[:2]
-    more = [(bias_k, bias_v)] if bias_k is not None else []
+    more: list[Any] = [(bias_k, bias_v)] if bias_k is not None else []
     q, k, v = (_heads(x, num_heads, first) for x in (q, k, v))
     k = k if static_k is None else reshaped(static_k, shape=(size, num_heads, *static_k.shape[1:]))
     v = v if static_v is None else reshaped(static_v, shape=(size, num_heads, *static_v.shape[1:]))

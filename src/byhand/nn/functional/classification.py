@@ -146,6 +146,8 @@ def multi_margin_loss(
     """
     if p not in (1, 2):
         raise UsageError(f"multi_margin_loss: p is 1 or 2, not {p!r}")
+    if not _array(input).ndim:
+        input = reshaped(input, shape=(1,))  # one class
     if _array(input).ndim > 2:
         raise ShapeError(f"multi_margin_loss takes scores (N, C) or (C), got shape {input.shape}")
     case = _labelled("multi_margin_loss", input, target, weight, None)

@@ -95,7 +95,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """`alpha_dropout` of whole channels, of (N, C, …)."""
     check_probability(p, "feature_alpha_dropout")
-    if len(input.shape) < 2:
+    if training and len(input.shape) < 2:
         raise ShapeError(f"feature_alpha_dropout: the input has shape {input.shape}; expected (N, C, …)")
     return _saturated(input, _per_channel(input.shape, 2), p, training, inplace)
 

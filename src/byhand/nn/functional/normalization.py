@@ -34,12 +34,12 @@ def batch_norm(
     running ones are used. Ioffe & Szegedy, Batch normalization, 2015.
     """
     shape = input.shape
+    if 0 in shape:  # an empty batch teaches nothing, and passes
+        return input * 1
     _check_channels("batch_norm", shape, running_mean, running_var, weight, bias)
     if not training:
         return _by_running("batch_norm", input, running_mean, running_var, weight, bias, eps)
     count = math.prod(shape[:1] + shape[2:])
-    if count == 0:  # an empty batch teaches nothing, and passes
-        return input * 1
     if count == 1:
         raise ShapeError(
             f"batch_norm: the input of shape {shape} has {count} value(s) per channel, of which no variance can be "

@@ -91,10 +91,9 @@ def long_short_slopes(
         rest, part = products[:count], parts[:count]
         dh += y[start:stop]
         np.multiply(dh, tanh_now, out=dz[:, 3 * size :])
-        np.multiply(tanh_now, tanh_now, out=part)
-        np.subtract(1, part, out=part)
+        np.multiply(dz[:, 3 * size :], tanh_now, out=part)
+        np.subtract(dh, part, out=part)
         part *= z[:, 3 * size :]
-        part *= dh
         dc += part
         np.multiply(dc, z[:, 2 * size : 3 * size], out=dz[:, :size])
         np.multiply(dc, cells[start:stop], out=dz[:, size : 2 * size])

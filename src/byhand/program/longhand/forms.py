@@ -38,13 +38,12 @@ LINES: dict[str, Sequence[str]] = {
     "less_one_hot": ("onehot = target[:, None] == np.arange(C)", "p - onehot"),
     # a product with a vector of ones where there are many rows
     "column_sums": ("x.sum(axis=0)",),
+    "column_means": ("x.mean(axis=0, keepdims=True)",),
+    "row_means": ("x.mean(axis=-1, keepdims=True)",),
     "row_sums": ("x.sum(axis=-1, keepdims=True)",),
     # as one product of matrices where there are more axes
     "linear": ("x @ weight.T + bias",),
     "matmul": ("x @ y",),
-    # copies that make products fast, and results that lie as the next layer reads them
-    "likeness": ("scale * (x @ y.swapaxes(-1, -2))",),
-    "weighted": ("scale * (weights @ rows)",),
     # in blocks that stay in the cache; what forward has computed is used again, and here it is not
     "gelu": ("0.5 * x * (1 + erf(x / np.sqrt(2)))",),
     "gelu_slope": ("y * (0.5 * (1 + erf(x / np.sqrt(2))) + x * np.exp(-x**2 / 2) / np.sqrt(2 * np.pi))",),

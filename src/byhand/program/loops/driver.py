@@ -103,7 +103,7 @@ class Driver:
         return run
 
     def bind_over(self, states: Sequence[Sequence[Array]]) -> Callable[[], None] | None:
-        """A function of nothing that runs with the first array of each state, then with the second, …
+        """A function that runs with the first array of each state, then with the second, and so on.
 
         None if Python keeps an array of some state, where kernels find theirs in the table.
         """
@@ -168,9 +168,7 @@ class Driver:
 
         return call
 
-    def _repeated(
-        self, node: Node, fixed: dict[Value, Array], outs: dict[int, Array]
-    ) -> Callable[[], None] | None:
+    def _repeated(self, node: Node, fixed: dict[Value, Array], outs: dict[int, Array]) -> Callable[[], None] | None:
         """A function that runs a node's step as often as it says, if it is a loop over time."""
         inputs = [fixed[x] if isinstance(x, Value) else x for x in node.inputs]
         whole = [outs[i] if i in outs else np.empty(x.shape, x.dtype) for i, x in enumerate(node.outputs)]

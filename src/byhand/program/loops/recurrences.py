@@ -31,8 +31,8 @@ class Repetition:
     """
 
     step: Callable[..., tuple[Any, ...]]
-    reads: list[Sequence[Array]]
-    writes: list[Sequence[Array]]
+    reads: Sequence[Sequence[Array]]
+    writes: Sequence[Sequence[Array]]
     begin: Callable[[], None]
     end: Callable[[], None]
 

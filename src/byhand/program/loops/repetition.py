@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import FunctionType
+from typing import Any, cast
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def program(found: Repetition) -> Program:
         for title, part in (("x", found.reads), ("y", found.writes))
     )
     symbols = [Symbol(Memory(journal, journal.likeness(x), x, writable=False)) for x in given]
-    results = [operand(journal, x) for x in stage.copy(found.step)(*symbols)]
+    results = [operand(journal, x) for x in stage.copy(cast(FunctionType, found.step))(*symbols)]
     return optimise(
         Program(
             "step", states=[*given, *written], constants=journal.constants(), nodes=journal.nodes,

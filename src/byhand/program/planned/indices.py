@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from byhand.ops.index import SLOT
+from byhand.ops.index import SLOT, add_at
 from byhand.program.ir import CONSTANT, Node, Value
 from byhand.program.layout import Layouts, is_dense
 from byhand.program.planned import runtime
@@ -81,6 +81,8 @@ def put(node: Node, names: Names) -> list[str]:
         return copied  # it has been computed there
     if node.op is ASSIGN:
         return [*copied, f"{out}[{where}] = {names.operand(y)}"]
+    if node.attrs["index"] == (SLOT,) and isinstance(y, Value):
+        return [*copied, f"{names.object(add_at, 'add_at')}({out}, ({where},), {names.of(y)})"]
     index = where if len(node.attrs["index"]) == 1 else f"({where})"
     if ":" in where or "..." in where:
         index = f"{names.function(np.s_, 's_')}[{where}]"

@@ -1,0 +1,31 @@
+"""PyTorch's old constructors, `FloatTensor` and its like: a dtype in the name. Re-exported by `byhand`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from byhand.core import dtypes
+from byhand.tensor import Tensor
+
+
+def _constructor(name: str, dtype: np.dtype[Any]) -> Callable[..., Tensor]:
+    def constructed(*values: Any) -> Tensor:
+        return Tensor(*values).to(dtype)
+
+    constructed.__name__ = constructed.__qualname__ = name
+    constructed.__doc__ = f"PyTorch's old constructor for {dtype}: of values, or of sizes."
+    return constructed
+
+
+FloatTensor = _constructor("FloatTensor", dtypes.float32)
+DoubleTensor = _constructor("DoubleTensor", dtypes.float64)
+HalfTensor = _constructor("HalfTensor", dtypes.float16)
+LongTensor = _constructor("LongTensor", dtypes.int64)
+IntTensor = _constructor("IntTensor", dtypes.int32)
+ShortTensor = _constructor("ShortTensor", dtypes.int16)
+CharTensor = _constructor("CharTensor", dtypes.int8)
+ByteTensor = _constructor("ByteTensor", dtypes.uint8)
+BoolTensor = _constructor("BoolTensor", dtypes.bool)

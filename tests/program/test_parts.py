@@ -1,0 +1,51 @@
+"""Arrays put together of parts: which parts are apart, and that what is covered is not filled before."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import byhand
+from byhand.nn import functional as F
+from byhand.ops import convolution
+from byhand.program.loops.parts import _size, apart, box_of
+from byhand.program.loops.terms import NUMBERS
+from byhand.program.loops.translation import translate
+
+QUARTERS = [(..., slice(i, 6, 2), slice(j, 6, 2)) for i in (0, 1) for j in (0, 1)]
+
+
+def test_parts_may_stand_between_each_other():
+    boxes = [box_of((3, 6, 6), index) for index in QUARTERS]
+    assert all(apart(a, b) for i, a in enumerate(boxes) for b in boxes[:i])
+    assert sum(map(_size, boxes)) == 3 * 6 * 6
+    assert not apart(boxes[0], box_of((3, 6, 6), (..., slice(0, 6, 3), slice(0, 6, 2))))
+    assert not apart(boxes[0], box_of((3, 6, 6), (0, slice(2, 3), slice(0, 1))))
+    assert apart(boxes[0], box_of((3, 6, 6), (0, slice(5, 6))))
+
+
+@pytest.mark.parametrize("dialect", ["planned", "loops"])
+def test_products_are_computed_where_they_are_put(monkeypatch, dialect):
+    if dialect == "loops":
+        pytest.importorskip("llvmlite")
+    monkeypatch.setattr(convolution, "PART", 1)
+    x, w = byhand.randn(9, 4, 6, 6), byhand.randn(5, 4, 3, 3)
+    step = byhand.compile(lambda w: F.conv2d(x, w) * 2, dialect=dialect)
+    expected = F.conv2d(x, w) * 2
+    for _ in range(2):
+        np.testing.assert_allclose(step(w).array, expected.array, rtol=1e-5, atol=1e-5)
+    text = step.text(dialect)
+    if dialect == "planned":
+        assert text.count(" dot(") == 5
+        assert sum(":" in line.partition(" = ")[0] for line in text.splitlines() if "] = " in line) <= 1
+    else:
+        assert text.count("gemm_f4(") == 5
+        assert text.count("(target") == 0
+
+
+def test_long_loops_stay_loops():
+    source = "@nest\ndef nest_1(p):\n    for i in range({}):\n        p[i] = f4(0)\n\n\n"
+    source += "def kernel_1(table):\n    p = pointer_f4(table, 0)\n    nest_1(p)\n    return 0\n"
+    entries = {"kernel_1": [NUMBERS["i8"]]}
+    assert "llvm.loop.unroll.disable" in translate(source.format(16), entries)
+    assert "llvm.loop.unroll.disable" not in translate(source.format(3), entries)
