@@ -11,21 +11,19 @@ from byhand.ops import arithmetic, bessel, calculus, gamma, gaussian, scattering
 from laws.sample import CUBE, INNER, INTEGERS, OTHERS, PLACES, POSITIVE, X, Y, each, phi, sample, scanning, spread
 
 
-def stepped(f: Any, x: float, n: int) -> float:
-    """The n-th derivative of f at x by Cauchy's formula: the mean of f over a circle, turned back."""
-    points = 64
-    turns = [2 * math.pi * k / points for k in range(points)]
-    return sum((f(x + 0.25 * np.exp(1j * t)) * np.exp(-1j * n * t)).real for t in turns) * math.factorial(n) / (
-        points * 0.25**n
-    )
+ZETA3 = 1.2020569031595942  # Apéry's constant
+EULER = 0.5772156649015329
+WHOLE = {0: -EULER, 1: math.pi**2 / 6, 2: -2 * ZETA3}  # the n-th derivative of ψ at 1
+HALVES = {0: -EULER - 2 * math.log(2), 1: math.pi**2 / 2, 2: -14 * ZETA3}  # and at 1/2
 
 
-def log_gamma(z: complex) -> complex:
-    """ln Γ(z) by Stirling's series, 30 steps up."""
-    shifted = z + 30
-    series = 1 / (12 * shifted) - 1 / (360 * shifted**3) + 1 / (1260 * shifted**5)
-    total = (shifted - 0.5) * np.log(shifted) - shifted + 0.5 * math.log(2 * math.pi) + series
-    return total - sum(np.log(z + k) for k in range(30))
+def polygamma(x: float, n: int) -> float:
+    """The n-th derivative of ψ at a whole or a half number: from those at 1 and 1/2 by the recurrence."""
+    start, value = (1.0, WHOLE[n]) if x % 1 == 0 else (0.5, HALVES[n])
+    factor = (-1) ** n * math.factorial(n)
+    up = [start + k for k in range(max(int(x - start), 0))]
+    down = [x + k for k in range(max(int(start - x), 0))]
+    return value + factor * (math.fsum(v ** -(n + 1) for v in up) - math.fsum(v ** -(n + 1) for v in down))
 
 
 def bessel_by_integral(x: float, order: int, scaled: bool) -> float:
@@ -67,15 +65,10 @@ FUNCTIONS = [
     sample(gamma.lgamma, 2 * X, reference=each(math.lgamma)),
     *[
         sample(
-            gamma.polygamma_of, POSITIVE + 0.1, n=n,
-            reference=each(lambda x, n: stepped(lambda z: log_gamma(z), x, n + 1)),
+            gamma.polygamma_of, np.array([[1.0, 4.0, 11.0], [2.5, -0.5, -1.5]]), n=n, reference=each(polygamma)
         )
         for n in (0, 1, 2)
     ],
-    sample(
-        gamma.polygamma_of, X, n=1,
-        reference=each(lambda x, n: stepped(log_gamma, x + 3, 2) + sum(1 / (x + k) ** 2 for k in range(3))),
-    ),
     *[
         sample(bessel.modified_bessel, 3 * X, order=order, scaled=scaled, reference=each(bessel_by_integral))
         for order, scaled in ((0, False), (1, False), (0, True), (1, True))

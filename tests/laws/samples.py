@@ -25,10 +25,9 @@ SAMPLES: list[Sample] = [
 
 # No gradient passes through these: their results are booleans, indices or lengths of gradients.
 NOT_DIFFERENTIABLE = {
-    "all", "any", "argmax", "argmin", "argsort", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
-    "binary_exponent", "bitwise_right_shift", "bitwise_xor", "eq", "gcd", "ge", "gt", "isclose", "isfinite", "isin", "isinf",
-    "isnan",
-    "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "max_places", "ne",
-    "one_hot_of", "out_of_range", "pivots", "row_order",
-    "running_place", "searchsorted", "sum_of_squares", "within",
+    "all", "any", "argmax", "argmin", "argsort", "binary_exponent", "bitwise_and", "bitwise_left_shift", "bitwise_not",
+    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "eq", "gcd", "ge", "gt", "heaviside", "isclose", "isfinite",
+    "isin", "isinf", "isnan", "lcm", "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt",
+    "max_places", "mode_place", "ne", "one_hot_of", "out_of_range", "pivots", "row_order", "running_place",
+    "searchsorted", "signbit", "sum_of_squares", "within",
 }  # fmt: skip

@@ -229,6 +229,7 @@ RULES: dict[str, Rule] = {
         ("cross_entropy", "less_one_hot", "picked", "planted", "compared", "balanced", "multi_margin"), _rows
     ),
     **dict.fromkeys(("convolution", "convolution_transpose", "max_pool", "unfold"), _images),
+    **dict.fromkeys(("real", "imag", "paired", "complex_of"), elementwise),
     "argmax": _extreme_place, "argmin": _extreme_place, "cross_entropy_mean": _mean_cross_entropy, "index": _indexed,
     "diagonal": _axes("axis1", "axis2"), "diagonal_scattered": _shaped("axis1", "axis2"),
     "reshape": _shaped(), "permute": _permuted, "expand": _expanded, "pad": _padded, "unpadded": _padded,

@@ -157,6 +157,14 @@ class Module(ModuleState, Hookable):
         """Refused: NumPy has no such dtype."""
         raise UsageError("NumPy has no bfloat16; use .float(), or .half() to save memory")
 
+    def to_empty(self, *, device: Any = None, recurse: bool = True) -> Self:
+        """This module: PyTorch gives up its values here, to move it between devices."""
+        return self.to(device=device)
+
+    def share_memory(self) -> Self:
+        """This module: its memory is that of the one process."""
+        return self
+
     def cpu(self) -> Self:
         """This module: it is there already."""
         return self

@@ -16,7 +16,7 @@ import numpy as np
 from byhand.core import engine
 from byhand.core.capture import slot
 from byhand.core.errors import DtypeError
-from byhand.core.op import ELEMENTWISE, OPS, VIEW, derive, op
+from byhand.core.op import ELEMENTWISE, OPS, OTHER, VIEW, derive, op
 from byhand.core.recorder import replace_kernel
 from byhand.core.variable import Array
 from byhand.ops import compare
@@ -37,19 +37,19 @@ TAKEN = {
 }  # fmt: skip
 
 
-@op(ELEMENTWISE, name="real")
+@op(OTHER, name="real")
 def real_part(x: Array) -> Array:
     """Re x"""
     return x.real.copy()
 
 
-@op(ELEMENTWISE)
+@op(OTHER)
 def paired(x: Array) -> Array:
     """Real x as x + 0 i"""
     return x + 0j
 
 
-@op(ELEMENTWISE, name="imag")
+@op(OTHER, name="imag")
 def imaginary_part(x: Array) -> Array:
     """Im x"""
     return x.imag.copy()
@@ -61,7 +61,7 @@ def conjugate(x: Array) -> Array:
     return np.conjugate(x)
 
 
-@op(ELEMENTWISE)
+@op(OTHER)
 def complex_of(x: Array, y: Array) -> Array:
     """x + i y"""
     pairs = np.stack(np.broadcast_arrays(x, y), -1)  # x + 1j * y would be NaN for infinite y

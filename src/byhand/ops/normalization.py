@@ -38,7 +38,8 @@ def summed(x: Any, axes: Axes) -> Any:
 @op(REDUCE)
 def column_means(x: Array) -> Array:
     """The mean of each column of a matrix: (n, C) → (1, C); as a product, see `summed`"""
-    return (column_sums(x) / len(x)).reshape(1, -1)
+    means: Any = column_sums(x) / len(x)
+    return means.reshape(1, -1)  # type: ignore[no-any-return]
 
 
 @op(REDUCE)
@@ -157,7 +158,7 @@ def _gathered(g: Any, weight: Any, axes: Axes) -> Any:
     """The gradient of one value for all that is averaged together; what broadcasts otherwise, the engine sums."""
     if not shared(weight, len(g.shape), axes):
         return g
-    return column_sums(g) if axes == (0,) and len(g.shape) == 2 else summed(g, axes)
+    return column_sums(g) if axes == (0,) and len(g.shape) == 2 and len(weight.shape) == 1 else summed(g, axes)
 
 
 derive(column_means, x=lambda g, x_shape: expanded(g / x_shape[0], shape=x_shape))

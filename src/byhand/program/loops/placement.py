@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from byhand.program.ir import CHECK, DRAW, Node, Program, Value
 from byhand.program.loops.axes import Spaces
-from byhand.program.primitives import FOLD, NUMERIC, VIEW
+from byhand.program.primitives import COPY, FOLD, NUMERIC, VIEW, WINDOWS
 
 SHORT, NARROW, LONGER = 16, 64, 4
 """Loops of at most SHORT rounds may be written out, if a node then has at most NARROW lines. The loop around them is
@@ -170,7 +170,12 @@ class Placement:
     # Which cluster.
 
     def _host(self, node: Node, cone: list[Node], before: Item | None) -> Item | None:
-        """The best of the existing clusters that the node, and what waits for it, can join."""
+        """The best of the existing clusters that the node, and what waits for it, can join.
+
+        Not for a copy of windows, which is many times as large as what it reads: it is made just before it is needed.
+        """
+        if node.op is COPY and any(view.op is WINDOWS for x in node.values for view in self.spaces.sources[x].views):
+            return None
         end = before.place if before is not None else math.inf
         start = -math.inf
         state = self._writes.get(node.out)

@@ -9,6 +9,7 @@ import numpy as np
 from byhand.program.ir import Node, Program, Value
 from byhand.program.passes.sweep import Sweep
 from byhand.program.passes.vocabulary import ADD, MUL, meaning
+from byhand.program.primitives import COPY, VIEW, WINDOWS
 
 SMALL = 1024  # bytes of an array that is compared by its contents
 
@@ -17,7 +18,8 @@ def common_subexpressions(program: Program) -> Program:
     """Compute once what several nodes compute from the same inputs, and keep one of small constants that are equal.
 
     The earliest node stays. Sums and products count as equal in either order of their operands. Draws and checks are
-    left alone.
+    left alone, and so are windows that the backward pass copies again: to keep those of the forward pass would take
+    many times the memory of what they are copied from, and they would have left the cache.
     """
     found: dict[Any, Node] = {}
     sweep = Sweep(program)
@@ -30,10 +32,19 @@ def common_subexpressions(program: Program) -> Program:
     def rule(node: Node, sweep: Sweep) -> Any:
         if node.op.kind == "effect":
             return None
-        first = found.setdefault(_key(node), node)
+        section = node.section if node.op is COPY and _of_windows(node, sweep) else ""
+        first = found.setdefault((_key(node), section), node)
         return None if first is node else list(first.outputs)
 
     return sweep.over(rule)
+
+
+def _of_windows(node: Node, sweep: Sweep) -> bool:
+    """Whether a copy holds many numbers several times."""
+    maker = sweep.makers.get(node.inputs[0])
+    while maker is not None and maker.op.kind == VIEW and maker.op is not WINDOWS:
+        maker = sweep.makers.get(maker.inputs[0])
+    return maker is not None and maker.op is WINDOWS
 
 
 def _key(node: Node) -> Any:
