@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from byhand.ops.activation import log_softmax, softmax
 from byhand.ops.activation import sigmoid as expit
+from byhand.ops.arithmetic import sinc
 from byhand.ops.bessel import i0, i0e, i1, i1e
 from byhand.ops.elementwise import exp2, expm1, log1p, logit, round, xlogy
 from byhand.ops.gamma import digamma, polygamma
 from byhand.ops.gamma import lgamma as gammaln
 from byhand.ops.gamma import mvlgamma as multigammaln
-from byhand.ops.arithmetic import sinc
 from byhand.ops.gaussian import entr, erfinv, log_ndtr, ndtr, ndtri, xlog1py
 from byhand.ops.reduce import logsumexp
 from byhand.ops.special import erf, erfc

@@ -1,4 +1,4 @@
-"""Samples of the less common functions of tensors: special functions, writing by place, runs. To add an op, add one line."""
+"""Samples of the less common functions of tensors: special functions, writing by place. To add an op, add one line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from byhand.ops import arithmetic, bessel, calculus, gamma, gaussian, scattering, sort, statistics
 from laws.sample import CUBE, INNER, INTEGERS, OTHERS, PLACES, POSITIVE, X, Y, each, phi, sample, scanning, spread
-
 
 ZETA3 = 1.2020569031595942  # Apéry's constant
 EULER = 0.5772156649015329

@@ -26,7 +26,7 @@ class StandIn:
         raise TypeError("a batch of vmap is no array")
 
     # what every object can do, and a kernel must not
-    __array__ = __eq__ = __ne__ = __bool__ = __array_function__  # type: ignore[assignment]
+    __array__ = __eq__ = __ne__ = __bool__ = __array_function__
     __hash__ = None  # type: ignore[assignment]
 
     def take_over(self, op: Op, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:

@@ -6,7 +6,7 @@ of an outer `vmap` in turn. All recording happens on the innermost tensors: the 
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -88,7 +88,9 @@ class Batched(Tensor):
     def requires_grad(self, wanted: bool) -> None:
         self.requires_grad_(wanted)
 
-    def requires_grad_(self, requires_grad: bool = True) -> NoReturn:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        if not requires_grad and not self.requires_grad:
+            return self
         raise UsageError("vmap: requires_grad_() under vmap is not there; use byhand.func.grad")
 
     def detach(self) -> Tensor:

@@ -77,7 +77,8 @@ def gradient(x: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) 
 
     spacing   one distance, one for each axis, or a vector of places for each axis
     """
-    axes = range(x.ndim) if dim is None else [one(d, x.ndim, "gradient") for d in ([dim] if isinstance(dim, int) else dim)]
+    wanted = range(x.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
+    axes = [one(d, x.ndim, "gradient") for d in wanted]
     spacing = 1 if spacing is None else spacing
     each = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing] * len(axes)
     if edge_order not in (1, 2) or len(each) != len(axes):

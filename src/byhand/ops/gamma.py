@@ -103,7 +103,7 @@ def polygamma(n: int, x: Any) -> Tensor:
 
 def mvlgamma(x: Any, p: int) -> Tensor:
     """ln of the multivariate gamma function: p (p − 1) / 4 · ln π + Σ_{j < p} ln Γ(x − j / 2)."""
-    total: Any = p * (p - 1) / 4 * math.log(math.pi)
-    for j in range(p):
-        total = lgamma(x - j / 2) + total
-    return total  # type: ignore[no-any-return]
+    total = lgamma(x) + p * (p - 1) / 4 * math.log(math.pi)
+    for j in range(1, p):
+        total = total + lgamma(x - j / 2)
+    return total

@@ -121,7 +121,7 @@ def resolved(key: Any, ndim: int) -> tuple[Index, list[Any]]:
             parts.append(int(part))
         else:
             array = part if isinstance(part, Variable) else np.asarray(part)
-            plain = array.array if isinstance(array, Variable) else array
+            plain: Any = array.array if isinstance(array, Variable) else array
             dtype = plain.dtype
             if isinstance(array, np.ndarray) and not array.size:
                 array, dtype = array.astype(np.int64), np.dtype(np.int64)

@@ -17,7 +17,17 @@ from byhand.core.variable import Array
 from byhand.ops import elementwise as e
 from byhand.ops.axes import count, one, together
 from byhand.ops.index import (
-    checked, cropped, gathered, getitem, grid, index_added, indexed, of_number, resolved, scatter, scatter_added,
+    checked,
+    cropped,
+    gathered,
+    getitem,
+    grid,
+    index_added,
+    indexed,
+    of_number,
+    resolved,
+    scatter,
+    scatter_added,
 )  # fmt: skip
 from byhand.ops.inplace import copied, view_written, written
 from byhand.ops.scan import running_sum
@@ -47,7 +57,8 @@ def _product_rule(g: Any, x: Any, index: Any, src: Any, axis: int) -> Any:
 def _factor_rule(g: Any, x: Any, index: Any, src: Any, out: Any, axis: int) -> Any:
     """The gradient of src: the other factors, which are out / src where src is not 0."""
     zero = src == 0
-    zeros = gathered(scatter_added(e.cast(x * 0, dtype=g.dtype), index, e.cast(zero, dtype=g.dtype), axis=axis), index, axis=axis)
+    counts = scatter_added(e.cast(x * 0, dtype=g.dtype), index, e.cast(zero, dtype=g.dtype), axis=axis)
+    zeros = gathered(counts, index, axis=axis)
     alone = zero & (zeros == 1)
     rest = gathered(scatter_reduced(x, index, e.select(alone, 1, src), axis=axis, reduce="prod"), index, axis=axis)
     others = gathered(out, index, axis=axis) / e.select(zero, 1, src)
@@ -96,7 +107,7 @@ def scatter_reduce(x: Any, dim: int, index: Any, src: Any, reduce: str, *, inclu
     if reduce not in REDUCTIONS:
         raise UsageError(f"scatter_reduce: reduce is one of {', '.join(REDUCTIONS)}, not {reduce!r}")
     if not x.ndim:
-        return of_number(scatter_reduce, x, dim, index, src, reduce, include_self=include_self)  # type: ignore[no-any-return]
+        return of_number(scatter_reduce, x, dim, index, src, reduce, include_self=include_self)
     axis = checked(x, dim, index, "scatter_reduce")
     src = cropped(src, index.shape)
     base = x if include_self else scatter(x, axis, index, _neutral(reduce, x.dtype))
@@ -114,7 +125,7 @@ def scatter_reduce(x: Any, dim: int, index: Any, src: Any, reduce: str, *, inclu
 def index_reduce(x: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True) -> Tensor:
     """x with the slices of source joined to those at these places of an axis: "prod", "mean", "amax" or "amin"."""
     if not x.ndim:
-        return of_number(index_reduce, x, dim, index, source, reduce, include_self=include_self)  # type: ignore[no-any-return]
+        return of_number(index_reduce, x, dim, index, source, reduce, include_self=include_self)
     axis = one(dim, x.ndim, "index_reduce")
     places = reshaped(index, shape=tuple(-1 if a == axis else 1 for a in range(x.ndim)))
     return scatter_reduce(x, axis, expanded(places, shape=source.shape), source, reduce, include_self=include_self)
@@ -181,14 +192,14 @@ def as_strided(x: Any, size: Any, stride: Any, storage_offset: int | None = None
     for n, step in zip(size, stride, strict=True):
         places = places[..., None] + np.arange(n) * step
     if places.size and not 0 <= places.min() <= places.max() < count(x):
-        raise ShapeError(f"as_strided: sizes {tuple(size)} and strides {tuple(stride)} leave the {count(x)} values of x")
+        raise ShapeError(f"as_strided: sizes {tuple(size)} with strides {tuple(stride)} leave the {count(x)} values")
     return getitem(reshaped(x, shape=(count(x),)), places)
 
 
 def unfold(x: Any, dimension: int, size: int, step: int) -> Tensor:
     """Windows of an axis: (…, n, …) → (…, (n − size) // step + 1, …, size), as a copy."""
     if not x.ndim:
-        return reshaped(x, shape=(1,))[:size]  # type: ignore[no-any-return]
+        return reshaped(x, shape=(1,))[:size]
     axis = one(dimension, x.ndim, "unfold")
     if not 0 <= size <= x.shape[axis] or step < 1:
         raise ShapeError(f"unfold: windows of {size} with steps of {step} do not fit axis {axis} of shape {x.shape}")

@@ -6,13 +6,11 @@ Indices carry no gradient; values are gathered by them, so one rule, that of `ga
 from __future__ import annotations
 
 import builtins
-import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
-from byhand.core.capture import refuse, traced
+from byhand.core.capture import refuse
 from byhand.core.errors import ShapeError, UsageError
 from byhand.core.op import MOVE, OTHER, op
 from byhand.core.recorder import wrap

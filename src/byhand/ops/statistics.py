@@ -176,14 +176,16 @@ def histogramdd(x: Any, bins: Any, *, range: Any = None, weight: Any = None, den
     """(hist, bin_edges) of points (…, n) in n dimensions."""
     refuse("counted by NumPy; compute it outside of the step", "the result of histogramdd")
     array = x.array.reshape(-1, x.shape[-1])
-    edges = [getattr(b, "array", b) for b in bins] if isinstance(bins, Sequence) else bins
+    edges: Any = [getattr(b, "array", b) for b in bins] if isinstance(bins, Sequence) else bins
     spans = None if range is None else [tuple(range[i : i + 2]) for i in np.arange(0, len(range), 2)]
     weights = None if weight is None else weight.array.ravel()
     hist, found = np.histogramdd(array, edges, spans, density, weights)
     return Histogram(wrap(hist.astype(x.dtype)), tuple(wrap(b.astype(x.dtype)) for b in found))
 
 
-def unique_consecutive(x: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+def unique_consecutive(
+    x: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
     """x without repetitions of a value, or of a slice of an axis, that stand side by side; with places and counts."""
     refuse("as large as the values of its operand say, and a program has fixed shapes", "unique_consecutive")
     array = x.array.ravel() if dim is None else np.moveaxis(x.array, dim, 0)

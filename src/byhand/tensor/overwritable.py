@@ -10,8 +10,21 @@ import numpy as np
 from byhand.core.recorder import wrap
 from byhand.core.variable import Variable
 from byhand.ops import (
-    activation, arithmetic, compare, gamma, gaussian, index, inplace, linalg, product, random, scale, scan, scattering,
-    special, triangle,
+    activation,
+    arithmetic,
+    compare,
+    gamma,
+    gaussian,
+    index,
+    inplace,
+    linalg,
+    product,
+    random,
+    scale,
+    scan,
+    scattering,
+    special,
+    triangle,
 )  # fmt: skip
 from byhand.ops import elementwise as e
 from byhand.ops import trigonometry as trig
@@ -155,7 +168,7 @@ class Overwritable(Part):
         return _change(self, inplace.copied, wrap(random.coins(p, self.shape, generator)))
 
     def random_(self, from_: int = 0, to: int | None = None, *, generator: Any = None, **bounds: int) -> Self:
-        """self ← integers from `from` to `to` − 1, below `from` if that is the only one; else all that the dtype holds"""
+        """self ← integers from `from` to `to` − 1 (0 to `from` − 1 if that is alone, else as many as the dtype holds)"""
         low = bounds.get("from", from_)
         if to is None:
             whole = 2 ** (np.finfo(self.dtype).nmant + 1) if self.dtype.kind == "f" else np.iinfo(self.dtype).max

@@ -30,13 +30,14 @@ RANDOM = {
     "nn.functional.fractional_max_pool2d", "nn.functional.fractional_max_pool3d", "empty", "empty_like", "new_empty",
     "nn.functional.gumbel_softmax",
 }  # fmt: skip
+IN_PLACE = ("cauchy", "exponential", "geometric", "log_normal", "uniform")  # the methods cauchy_ and so on
 ORDERS: dict[str, Callable[..., Any]] = {  # where the database gives the operands in an order of its own
     "where": lambda function: lambda x, condition, y: function(condition, x, y),
     "einsum": lambda function: lambda operands, equation: function(equation, *operands),
     **dict.fromkeys(("polygamma", "special.polygamma"), lambda function: lambda x, n: function(n, x)),
     **dict.fromkeys(
-        ("cauchy", "exponential", "geometric", "log_normal", "normal/in_place", "uniform", "zero_"),
-        lambda function: lambda x, *args, **kwargs: getattr(x.clone(), function.__name__.rstrip("_") + "_")(*args, **kwargs),
+        (*IN_PLACE, "zero_"),
+        lambda function: lambda x, *args, **kwargs: function(x.clone(), *args, **kwargs),
     ),
 }
 
@@ -54,8 +55,8 @@ def counterpart(name: str) -> Callable[..., Any] | None:
     if place is None and len(path) == 1:
         place = getattr(byhand, path[0], None)
     found = getattr(place, last, None) if place is not None else None
-    if not callable(found) and not path:  # a method, or a dtype that shares its name with one
-        found = getattr(Tensor, last, None) or getattr(Tensor, f"{last}_", None)
+    if not path and (last in IN_PLACE or not callable(found)):  # a method, or a dtype that shares its name with one
+        found = getattr(Tensor, f"{last}_", None) if last in IN_PLACE else getattr(Tensor, last, None)
     if isinstance(found, property):
         found = found.fget
     return found if callable(found) else None
@@ -65,14 +66,13 @@ def ask(entry: Any) -> Outcome:
     """What became of one entry."""
     if entry.name in REFUSED:
         return Outcome("refused", REFUSED[entry.name])
-    function = counterpart(entry.name)
+    function = Tensor.normal_ if entry.variant_test_name == "in_place" else counterpart(entry.name)
     if function is None:
         return Outcome("missing", f"there is no {entry.name}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            order = ORDERS.get(entry.formatted_name.replace("_in_place", "/in_place"), ORDERS.get(entry.name))
-            return _asked(entry, order(function) if order else function)
+            return _asked(entry, ORDERS.get(entry.name, lambda f: f)(function))
     except DiffersError as error:
         return Outcome("differs", str(error))
     except Exception as error:

@@ -160,7 +160,7 @@ def _fractional_max_pool(nd: int) -> Callable[..., Any]:
         if any(size < 1 or size + k - 1 > n for n, size, k in zip(shape, sizes, kernel, strict=True)):
             raise ShapeError(f"{name}: no {sizes} windows of {kernel} have a place each in an input of {input.shape}")
         draws = rand(*lead, nd, dtype=input.dtype) if _random_samples is None else _random_samples.detach()
-        draws = reshaped(draws, shape=(*lead, nd))
+        draws = draws.reshape(-1, nd)[: math.prod(lead)].reshape((*lead, nd))  # PyTorch takes too many, too
         starts: list[Any] = []
         for i, (n, size, k) in enumerate(zip(shape, sizes, kernel, strict=True)):
             u = narrowed(draws, axis=len(lead), start=(o := nd - 1 - i if nd == 2 else i), stop=o + 1)
