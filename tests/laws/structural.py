@@ -45,7 +45,9 @@ REDUCTIONS = [
         reference=along(lambda v: math.log(math.fsum(map(math.exp, v)))),
     ),
     sample(reduce.euclidean, CUBE, axis=(1,), keepdims=True, reference=along(lambda v: math.hypot(*v))),
-    sample(reduce.row_sums, CUBE, reference=lambda x: np.array([[[math.fsum(r)] for r in rows] for rows in x.tolist()])),
+    sample(
+        reduce.row_sums, CUBE, reference=lambda x: np.array([[[math.fsum(r)] for r in rows] for rows in x.tolist()])
+    ),
     sample(reduce.column_sums, MATRIX, reference=lambda x: np.array([math.fsum(column) for column in x.T.tolist()])),
     sample(scan.running_sum, CUBE, axis=1, reference=scanning(math.fsum)),
     sample(scan.running_product, X, axis=1, reference=scanning(math.prod)),

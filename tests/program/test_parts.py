@@ -49,3 +49,18 @@ def test_long_loops_stay_loops():
     entries = {"kernel_1": [NUMBERS["i8"]]}
     assert "llvm.loop.unroll.disable" in translate(source.format(16), entries)
     assert "llvm.loop.unroll.disable" not in translate(source.format(3), entries)
+
+
+def test_the_backward_pass_copies_windows_again():
+    w = byhand.randn(5, 4, 3, 3).requires_grad_()
+
+    @byhand.compile(dialect="planned")
+    def step(x):
+        y = F.conv2d(x, w)
+        return byhand.autograd.grad((y * y).sum(), w)[0]
+
+    step(byhand.randn(9, 4, 6, 6))
+    copies = [
+        line for line in step.text("lowered").splitlines() if "copy(" in line and "3,3,4]" in line.replace(" ", "")
+    ]
+    assert len(copies) == 2
