@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from byhand import autograd, fft, linalg, nn, special
-from byhand.core import errors
+from byhand.core import errors, keywords
 from byhand.core.dtypes import (
     bool, cdouble, cfloat, channels_last, channels_last_3d, complex64, complex128, contiguous_format, device, double,
     finfo, float, float16, float32, float64, get_default_dtype, half, iinfo, int, int8, int16, int32, int64, long, memory_format, preserve_format,
@@ -29,8 +29,8 @@ from byhand.core.tape import enable_grad, inference_mode, is_grad_enabled, no_gr
 from byhand.core.threads import get_num_threads, set_num_threads
 from byhand.creation import (
     arange, as_tensor, asarray, empty, empty_like, eye, from_dlpack, from_numpy, full, full_like, is_floating_point,
-    is_tensor, linspace, logspace, normal, numel, ones, ones_like, rand, rand_like, randint, randint_like, randn,
-    randn_like, randperm, scalar_tensor, tensor, tril_indices, triu_indices, zeros, zeros_like,
+    is_nonzero, is_tensor, linspace, logspace, normal, numel, ones, ones_like, promote_types, rand, rand_like, randint, randint_like, randn,
+    randn_like, randperm, result_type, scalar_tensor, tensor, tril_indices, triu_indices, zeros, zeros_like,
 )  # fmt: skip
 from byhand.interop.torch import load, save
 from byhand.ops.arithmetic import (
@@ -70,9 +70,9 @@ from byhand.ops.complex import angle, complex, conj, imag, is_complex, isreal, p
 from byhand.ops.determinant import det, logdet, slogdet
 from byhand.ops.elimination import lu_unpack
 from byhand.ops.linalg import addmm, addmv, baddbmm, bmm, cdist, dot, einsum, inner, matmul, mm, mv, outer, tensordot
-from byhand.ops.older import cholesky, lu_solve, norm, qr, svd, triangular_solve
-from byhand.ops.product import addbmm, addr, chain_matmul, cross, kron
-from byhand.ops.random import bernoulli, multinomial
+from byhand.ops.older import cholesky, lu, lu_solve, norm, qr, svd, triangular_solve
+from byhand.ops.product import addbmm, addr, chain_matmul, cross, kron, vander
+from byhand.ops.random import bernoulli, multinomial, poisson
 from byhand.ops.reduce import (
     all, amax, amin, any, argmax, argmin, count_nonzero, dist, logsumexp, mean, nanmean, nansum, prod, std,
     std_mean, sum, var, var_mean,
@@ -128,26 +128,43 @@ _ROOMS = (
 )  # fmt: skip
 
 
+LAYERS = (  # functions of `nn.functional` that PyTorch has here as well
+    "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "avg_pool1d", "bilinear", "celu", "channel_shuffle",
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+    "cosine_embedding_loss", "cosine_similarity", "dropout", "feature_alpha_dropout", "group_norm", "hardshrink",
+    "hinge_embedding_loss", "layer_norm", "margin_ranking_loss", "max_pool1d", "max_pool2d", "max_pool3d",
+    "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "rms_norm", "rrelu",
+    "selu", "threshold", "triplet_margin_loss",
+)  # fmt: skip
+METHODS = ("adjoint", "detach", "is_same_size", "is_signed", "select")  # and methods that are functions there
+
+
 def __getattr__(name: str) -> Any:
     """Import a room when it is first entered: `import byhand` alone stays quick."""
     if name in _ROOMS:
         return importlib.import_module(f"byhand.{name}")
     if name in ("autocast", "GradScaler"):
         return getattr(importlib.import_module("byhand.amp"), name)
+    if name in METHODS:
+        return getattr(Tensor, name)
+    if name in LAYERS:
+        return getattr(nn.functional, name)
+    if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):
+        return getattr(Tensor, name)  # the in-place functions are the methods: byhand.relu_(x)
     if name == "vmap":
         return importlib.import_module("byhand.func").vmap
     raise AttributeError(f"byhand has no {name!r}")
 
 
 __all__ = [
-    "BoolTensor", "ByhandError", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "Generator", "GradScaler", "HalfTensor",
-    "IntTensor", "LongTensor", "ShortTensor", "Size", "Tensor", "abs", "absolute", "accelerator", "acos", "acosh",
-    "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "all", "allclose", "amax", "amin", "aminmax",
-    "amp", "angle", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
-    "are_deterministic_algorithms_enabled", "argmax", "argmin", "argsort", "argwhere", "as_strided", "as_tensor",
-    "asarray", "asin", "asinh", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "autocast",
-    "autograd", "backends", "baddbmm", "bernoulli", "bincount", "bitwise_and", "bitwise_left_shift", "bitwise_not",
-    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "block_diag", "bmm", "bool", "broadcast_shapes",
+    "BoolTensor", "ByhandError", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "Generator", "GradScaler",
+    "HalfTensor", "IntTensor", "LongTensor", "ShortTensor", "Size", "Tensor", "abs", "absolute", "accelerator", "acos",
+    "acosh", "add", "addbmm", "addcdiv", "addcmul", "addmm", "addmv", "addr", "all", "allclose", "amax", "amin",
+    "aminmax", "amp", "angle", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
+    "arctanh", "are_deterministic_algorithms_enabled", "argmax", "argmin", "argsort", "argwhere", "as_strided",
+    "as_tensor", "asarray", "asin", "asinh", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d",
+    "autocast", "autograd", "backends", "baddbmm", "bernoulli", "bincount", "bitwise_and", "bitwise_left_shift",
+    "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "block_diag", "bmm", "bool", "broadcast_shapes",
     "broadcast_tensors", "broadcast_to", "bucketize", "cartesian_prod", "cat", "cdist", "cdouble", "ceil", "cfloat",
     "chain_matmul", "channels_last", "channels_last_3d", "cholesky", "cholesky_inverse", "cholesky_solve", "chunk",
     "clamp", "clamp_max", "clamp_min", "clip", "clone", "column_stack", "combinations", "compile", "complex",
@@ -163,27 +180,30 @@ __all__ = [
     "greater_equal", "gt", "half", "heaviside", "histc", "histogram", "histogramdd", "hsplit", "hstack", "hypot", "i0",
     "iinfo", "imag", "index_add", "index_copy", "index_fill", "index_put", "index_reduce", "index_select", "inf",
     "inference_mode", "initial_seed", "inner", "int", "int16", "int32", "int64", "int8", "interop", "inverse",
-    "is_complex", "is_floating_point", "is_grad_enabled", "is_tensor", "isclose", "isfinite", "isin", "isinf", "isnan",
-    "isneginf", "isposinf", "isreal", "jit", "kron", "kthvalue", "lcm", "ldexp", "le", "lerp", "less", "less_equal",
-    "lgamma", "linalg", "linspace", "load", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logaddexp2",
-    "logcumsumexp", "logdet", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "logspace",
-    "logsumexp", "long", "lt", "lu_solve", "lu_unpack", "manual_seed", "masked_fill", "masked_scatter", "masked_select",
-    "matmul", "matrix_exp", "matrix_power", "max", "maximum", "mean", "median", "memory_format", "meshgrid", "min",
-    "minimum", "mm", "mode", "moveaxis", "movedim", "msort", "mul", "multinomial", "multiply", "mv", "mvlgamma", "nan",
-    "nan_to_num", "nanmean", "nanmedian", "nanquantile", "nansum", "narrow", "ne", "neg", "negative", "newaxis",
-    "nextafter", "nn", "no_grad", "nonzero", "norm", "normal", "not_equal", "numel", "ones", "ones_like", "optim",
-    "outer", "permute", "pi", "pinverse", "polar", "polygamma", "positive", "pow", "preserve_format", "prod", "put",
-    "qr", "quantile", "rad2deg", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm",
-    "ravel", "real", "reciprocal", "relu", "remainder", "renorm", "repeat_interleave", "reshape", "resolve_conj",
-    "resolve_neg", "roll", "rot90", "round", "row_stack", "rsqrt", "rsub", "save", "scalar_tensor", "scatter",
-    "scatter_add", "scatter_reduce", "searchsorted", "seed", "select_scatter", "set_default_device",
-    "set_default_dtype", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads", "set_printoptions",
-    "set_rng_state", "sgn", "short", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "slice_scatter", "slogdet",
-    "softmax", "sort", "special", "split", "split_with_sizes", "sqrt", "square", "squeeze", "stack", "std", "std_mean",
-    "strided", "sub", "subtract", "sum", "svd", "swapaxes", "swapdims", "t", "take", "take_along_dim",
-    "tan", "tanh", "tensor", "tensor_split", "tensordot", "tile", "topk", "trace", "train", "transpose", "trapezoid",
-    "trapz", "triangular_solve", "tril", "tril_indices", "triu", "triu_indices", "true_divide", "trunc", "uint16",
-    "uint32", "uint64", "uint8", "unbind", "unflatten", "unique", "unique_consecutive", "unravel_index", "unsafe_chunk",
-    "unsafe_split", "unsqueeze", "use_deterministic_algorithms", "utils", "var", "var_mean", "vdot", "view_as_complex",
-    "view_as_real", "vmap", "vsplit", "vstack", "where", "xlogy", "zeros", "zeros_like",
+    "is_complex", "is_floating_point", "is_grad_enabled", "is_nonzero", "is_tensor", "isclose", "isfinite", "isin",
+    "isinf", "isnan", "isneginf", "isposinf", "isreal", "jit", "kron", "kthvalue", "lcm", "ldexp", "le", "lerp", "less",
+    "less_equal", "lgamma", "linalg", "linspace", "load", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp",
+    "logaddexp2", "logcumsumexp", "logdet", "logical_and", "logical_not", "logical_or", "logical_xor", "logit",
+    "logspace", "logsumexp", "long", "lt", "lu", "lu_solve", "lu_unpack", "manual_seed", "masked_fill",
+    "masked_scatter", "masked_select", "matmul", "matrix_exp", "matrix_power", "max", "maximum", "mean", "median",
+    "memory_format", "meshgrid", "min", "minimum", "mm", "mode", "moveaxis", "movedim", "msort", "mul", "multinomial",
+    "multiply", "mv", "mvlgamma", "nan", "nan_to_num", "nanmean", "nanmedian", "nanquantile", "nansum", "narrow", "ne",
+    "neg", "negative", "newaxis", "nextafter", "nn", "no_grad", "nonzero", "norm", "normal", "not_equal", "numel",
+    "ones", "ones_like", "optim", "outer", "permute", "pi", "pinverse", "poisson", "polar", "polygamma", "positive",
+    "pow", "preserve_format", "prod", "promote_types", "put", "qr", "quantile", "rad2deg", "rand", "rand_like",
+    "randint", "randint_like", "randn", "randn_like", "randperm", "ravel", "real", "reciprocal", "relu", "remainder",
+    "renorm", "repeat_interleave", "reshape", "resolve_conj", "resolve_neg", "result_type", "roll", "rot90", "round",
+    "row_stack", "rsqrt", "rsub", "save", "scalar_tensor", "scatter", "scatter_add", "scatter_reduce", "searchsorted",
+    "seed", "select_scatter", "set_default_device", "set_default_dtype", "set_float32_matmul_precision",
+    "set_grad_enabled", "set_num_threads", "set_printoptions", "set_rng_state", "sgn", "short", "sigmoid", "sign",
+    "signbit", "sin", "sinc", "sinh", "slice_scatter", "slogdet", "softmax", "sort", "special", "split",
+    "split_with_sizes", "sqrt", "square", "squeeze", "stack", "std", "std_mean", "strided", "sub", "subtract", "sum",
+    "svd", "swapaxes", "swapdims", "t", "take", "take_along_dim", "tan", "tanh", "tensor", "tensor_split", "tensordot",
+    "tile", "topk", "trace", "train", "transpose", "trapezoid", "trapz", "triangular_solve", "tril", "tril_indices",
+    "triu", "triu_indices", "true_divide", "trunc", "uint16", "uint32", "uint64", "uint8", "unbind", "unflatten",
+    "unique", "unique_consecutive", "unravel_index", "unsafe_chunk", "unsafe_split", "unsqueeze",
+    "use_deterministic_algorithms", "utils", "vander", "var", "var_mean", "vdot", "view_as_complex", "view_as_real",
+    "vmap", "vsplit", "vstack", "where", "xlogy", "zeros", "zeros_like",
 ]  # fmt: skip
+
+keywords.rename([globals()[name] for name in __all__ if name in globals()])

@@ -375,6 +375,25 @@ def is_floating_point(input: Any) -> bool:
     return bool(input.dtype.kind == "f")
 
 
+def promote_types(type1: Any, type2: Any) -> np.dtype[Any]:
+    """The dtype of a sum of tensors of these dtypes: an integer does not widen a float."""
+    first, second = resolve(type1), resolve(type2)
+    if {first.kind, second.kind} & {"f", "c"} and first.kind != second.kind and {first.kind, second.kind} != {"f", "c"}:
+        return first if first.kind in "fc" else second
+    return np.result_type(first, second)
+
+
+def result_type(tensor1: Any, tensor2: Any) -> np.dtype[Any]:
+    """The dtype of the sum of two tensors or numbers."""
+    total = tensor1 + tensor2
+    return total.dtype if is_tensor(total) else tensor(total).dtype  # type: ignore[no-any-return]
+
+
+def is_nonzero(input: Any) -> bool:
+    """Whether the one value of a tensor is not 0."""
+    return bool(input)
+
+
 def numel(input: Any) -> int:
     """How many values a tensor has."""
     return math.prod(input.shape)

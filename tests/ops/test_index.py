@@ -40,8 +40,15 @@ def test_indices_are_checked() -> None:
         x.scatter_add(0, byhand.tensor([[0, 5]]), byhand.ones(1, 2))
     with pytest.raises(DtypeError, match="scatter: index must be integer"):
         x.scatter(0, byhand.ones(1, 2), 1.0)
-    with pytest.raises(ShapeError, match="has no axis"):
-        byhand.tensor(1.0).gather(0, byhand.tensor([0]))
+
+
+def test_a_number_counts_as_a_vector_of_one_value() -> None:
+    x, place = byhand.tensor(1.0), byhand.tensor(0)
+    assert x.gather(0, byhand.tensor([0, 0])).tolist() == [1, 1]
+    assert x.scatter(0, place, 5.0).tolist() == 5
+    assert x.scatter_add(0, place, byhand.tensor(2.0)).tolist() == 3
+    assert x.index_add(0, byhand.tensor([0]), byhand.tensor([4.0]), alpha=2).tolist() == 9
+    assert x.index_select(0, byhand.tensor([0])).shape == x.index_fill(0, place, 3.0).shape == ()
 
 
 def test_masked_fill_keeps_the_dtype() -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def matmul(x: Array, y: Array) -> Array:
     """x @ y: (…, n, k) · (…, k, m) → (…, n, m); vectors as in NumPy"""
     if y.ndim == 2 and x.ndim > 2:  # one product: a batch of them is not for the BLAS as a whole, or not at all
-        return (x.reshape(-1, x.shape[-1]) @ y).reshape(*x.shape[:-1], y.shape[1])
+        return (x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) @ y).reshape(*x.shape[:-1], y.shape[1])
     return x @ y
 
 

@@ -58,6 +58,11 @@ def cholesky(x: Any, upper: bool = False) -> Tensor:
     return decomposition.cholesky(x, upper=upper)
 
 
+def lu(x: Any, pivot: bool = True, get_infos: bool = False) -> tuple[Tensor, ...]:
+    """`linalg.lu_factor`, or with get_infos `linalg.lu_factor_ex`."""
+    return tuple((elimination.lu_factor_ex if get_infos else elimination.lu_factor)(x, pivot=pivot))
+
+
 def lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Tensor:
     """`linalg.lu_solve` with the right side first."""
     return elimination.lu_solve(LU_data, LU_pivots, b)

@@ -93,6 +93,13 @@ def _tensor(x: Any) -> Tensor:
     return x if isinstance(x, Variable) else wrap(x)  # type: ignore[return-value]
 
 
+def poisson(x: Any, generator: Generator | None = None) -> Tensor:
+    """Numbers drawn from Poisson distributions with these rates, in the dtype of x."""
+    rates = values(x)
+    insist((rates < 0).any(), lambda: DomainError("poisson: rates must not be negative"))
+    return _tensor(e.cast(_drawn(generator, "poisson", lam=rates), dtype=x.dtype))
+
+
 def multinomial(x: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
     """Indices drawn with probabilities proportional to the rows of x: (…, C) → (…, num_samples) int64."""
     if x.ndim not in (1, 2):

@@ -90,6 +90,12 @@ class Differentiable(Part):
             self.idle_grad = value
 
     @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called on it."""
+        hooks = None if self.node is None else self.node.hooks
+        return any(isinstance(hook.function, _Keeper) for hook in (hooks or {}).values())
+
+    @property
     def is_leaf(self) -> bool:
         """Whether it was made rather than computed by recorded operations."""
         return self.node is None or self.node.op is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -90,6 +90,33 @@ class Holding(Part):
     def imag(self) -> Tensor:
         """The imaginary part of a complex tensor."""
         return complex.imag(self)
+
+    # PyTorch's questions about where and how the values lie
+    is_cpu = True
+    is_cuda = is_mps = is_xpu = is_meta = is_sparse = is_quantized = is_nested = False
+    layout = dtypes.strided
+
+    def get_device(self) -> int:
+        """−1, as PyTorch says of the CPU."""
+        return -1
+
+    def is_signed(self) -> bool:
+        """Whether the dtype has negative values."""
+        return self.array.dtype.kind in "ifc"
+
+    def is_nonzero(self) -> bool:
+        """Whether its one value is not 0; raises ShapeError if there are several."""
+        return bool(self)
+
+    def is_same_size(self, other: Tensor) -> bool:
+        """Whether both have the same shape."""
+        return self.shape == other.shape
+
+    def share_memory_(self) -> Self:
+        """Itself: memory is not shared between processes."""
+        return self
+
+    pin_memory = share_memory_
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one axis; what NumPy calls size is `numel()`."""

@@ -205,6 +205,10 @@ class Operable(Part):
     hsplit, vsplit, dsplit, sum_to_size = (
         combination.hsplit, combination.vsplit, combination.dsplit, combination.sum_to_size,
     )  # fmt: skip
+    unsafe_chunk, unsafe_split, conj_physical, prelu = shape.chunk, shape.split, complex.conj, activation.prelu
+    cholesky_inverse, cholesky_solve, lu_solve, triangular_solve = (
+        solve.cholesky_inverse, solve.cholesky_solve, older.lu_solve, older.triangular_solve,
+    )  # fmt: skip
     isreal, isin, split_with_sizes, resolve_conj, resolve_neg = (
         complex.isreal, compare.isin, shape.split, arithmetic.positive, arithmetic.positive,
     )  # fmt: skip
@@ -217,6 +221,10 @@ class Operable(Part):
     def polygamma(self, n: int) -> Tensor:
         """The n-th derivative of `digamma`."""
         return gamma.polygamma(n, self)
+
+    def adjoint(self) -> Tensor:
+        """The last two axes exchanged, and conjugated if complex."""
+        return self.mH
 
     def view_as(self, other: Tensor) -> Tensor:
         """A view in the shape of another tensor."""

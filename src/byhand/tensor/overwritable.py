@@ -12,6 +12,7 @@ from byhand.core.variable import Variable
 from byhand.ops import (
     activation,
     arithmetic,
+    bessel,
     compare,
     gamma,
     gaussian,
@@ -193,6 +194,10 @@ class Overwritable(Part):
         drawn = wrap(random.standard_normal(self.shape, np.dtype(np.float64), generator))
         return _change(self, inplace.copied, e.exp(drawn * std + mean))
 
+    def apply_(self, function: Callable[[Any], Any]) -> Self:
+        """self ← the function of each value, a Python number; slow, and without a gradient"""
+        return _change(self, inplace.copied, np.array([function(v) for v in self.array.ravel().tolist()]).reshape(self.shape))
+
     def _drawn(self, of: Callable[[Any], Any], generator: Any) -> Self:
         """self ← a function of uniform values of [0, 1)"""
         drawn = wrap(random.uniform(self.shape, np.dtype(np.float64), generator))
@@ -251,6 +256,9 @@ class Overwritable(Part):
     )
     addmm_, addmv_, addr_, baddbmm_, addbmm_ = map(
         _stored, (linalg.addmm, linalg.addmv, product.addr, linalg.baddbmm, product.addbmm)
+    )
+    bitwise_left_shift_, bitwise_right_shift_, sgn_, i0_, nextafter_ = map(
+        _stored, (compare.bitwise_left_shift, compare.bitwise_right_shift, e.sign, bessel.i0, arithmetic.nextafter)
     )
     deg2rad_, rad2deg_ = _stored(e.deg2rad), _stored(e.rad2deg)
     arcsin_, arccos_, arctan_, arctan2_, fix_ = asin_, acos_, atan_, atan2_, trunc_

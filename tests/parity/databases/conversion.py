@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 import byhand
+from byhand import nn
 from byhand.tensor import Tensor
 
 DTYPES = {
@@ -37,9 +38,30 @@ def ours(x: Any) -> Any:
         return {key: ours(value) for key, value in x.items()}
     if isinstance(x, torch.device):
         return "cpu"
+    if isinstance(x, torch.nn.Module):
+        return _module(x)
+    if callable(x) and hasattr(torch.nn.functional, getattr(x, "__name__", "")):
+        return getattr(nn.functional, x.__name__)
     if isinstance(x, (torch.layout, torch.memory_format)):
         raise UnconvertibleError(str(x))
     return x
+
+
+def _module(x: torch.nn.Module) -> Any:
+    """The same module with the same weights, of those that the databases hand to others."""
+    options: dict[str, Any] = {}
+    if isinstance(x, (torch.nn.TransformerEncoderLayer, torch.nn.TransformerDecoderLayer)):
+        options = {
+            "d_model": x.self_attn.embed_dim, "nhead": x.self_attn.num_heads, "dim_feedforward": x.linear1.out_features,
+            "dropout": x.dropout.p, "batch_first": x.self_attn.batch_first,
+            "norm_first": x.norm_first, "bias": x.linear1.bias is not None, "layer_norm_eps": x.norm1.eps,
+            "activation": getattr(x.activation, "__name__", "relu"),
+        }  # fmt: skip
+    elif isinstance(x, torch.nn.LayerNorm):
+        options = {"normalized_shape": tuple(x.normalized_shape), "eps": x.eps}
+    made = getattr(nn, type(x).__name__)(**options).to(byhand.float64)
+    made.load_state_dict({key: ours(value.detach()) for key, value in x.state_dict().items()})
+    return made
 
 
 def _tensor(x: torch.Tensor) -> Tensor:

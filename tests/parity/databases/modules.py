@@ -75,6 +75,9 @@ def _compare(entry: Any, made: Any, given: Any, training: bool, twice: bool) -> 
     theirs = entry.module_cls(*built.args, **built.kwargs).to(torch.float64).train(training)
     try:
         mine = made(*ours(built.args), **ours(built.kwargs)).to(ours(torch.float64)).train(training)
+        if any(isinstance(x, torch.nn.parameter.UninitializedTensorMixin) for x in theirs.parameters()):
+            theirs(*given.forward_input.args, **given.forward_input.kwargs)  # a lazy layer learns its sizes
+            mine(*ours(given.forward_input.args), **ours(given.forward_input.kwargs))
         state = {key: ours(value.detach()) for key, value in theirs.state_dict().items()}
         mine.load_state_dict(state)
     except UnconvertibleError:
