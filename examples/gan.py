@@ -66,6 +66,5 @@ for number in range(1, 4001):
             distance, nearest = byhand.cdist(points, CENTRES).min(1)
         hit = len(nearest[distance < 0.3].unique())
         near = (distance < 0.3).float().mean().item()
-        print(
-            f"step {number}: critic {judged.item():.3f}, generator {made.item():.3f}, {hit} of 8 found, {near:.0%} near one"
-        )
+        print(f"step {number}: critic {judged.item():.3f}, generator {made.item():.3f}", end=", ")
+        print(f"{hit} of 8 found, {near:.0%} of the points near one")

@@ -134,3 +134,26 @@ def test_helpers_about_tensors() -> None:
     assert byhand.is_tensor(byhand.ones(1)) and not byhand.is_tensor(np.ones(1))
     assert byhand.numel(byhand.ones(2, 3)) == 6 and byhand.is_floating_point(byhand.ones(1))
     assert byhand.tril_indices(3, 3).tolist() == np.stack(np.tril_indices(3)).tolist()
+
+
+def test_pytorchs_words_for_memory_are_taken() -> None:
+    words = {"device": "cpu", "pin_memory": False, "layout": byhand.strided}
+    x = byhand.zeros(2, 3, **words)
+    for made in (
+        byhand.tensor([[1.0] * 3] * 2, **words),
+        byhand.rand(size=(2, 3), **words),
+        byhand.randn_like(x, **words),
+    ):
+        assert made.shape == (2, 3)
+    assert byhand.ones_like(x, memory_format=byhand.preserve_format).shape == x.new_ones(size=(2, 3), **words).shape
+    assert byhand.randint(5, size=(2,), requires_grad=False).shape == byhand.normal(0.0, 1.0, (2,), device="cpu").shape
+    with pytest.raises(UsageError, match="take no out="):
+        byhand.zeros(2, out=x)
+    with pytest.raises(UsageError, match="unknown keyword dtyp"):
+        byhand.ones(2, dtyp=byhand.int64)
+
+
+def test_dtypes_of_results() -> None:
+    assert byhand.promote_types(byhand.int64, byhand.float16) == byhand.float16
+    assert byhand.promote_types(byhand.uint8, byhand.int8) == byhand.int16
+    assert byhand.result_type(byhand.tensor([1]), 1.5) == byhand.result_type(1, 1.5) == byhand.float32

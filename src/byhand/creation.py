@@ -26,7 +26,7 @@ from byhand.ops.views import expanded
 from byhand.tensor import Tensor
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **layout: Any) -> Tensor:
     """A tensor with a copy of the data: numbers, nested lists, arrays or tensors.
 
     Raises ShapeError for ragged lists and DtypeError for what is not numeric.
@@ -39,7 +39,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     if stands_in(data):
         made = _recorded(data, _array(_blank(data), dtype).dtype)
         return made.requires_grad_() if requires_grad else made
-    return _leaf(np.array(_array(data, dtype)), requires_grad)
+    return _made(np.array(_array(data, dtype)), device, requires_grad, layout)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -249,7 +249,7 @@ def linspace(
 ) -> Tensor:  # fmt: skip
     """`steps` equally spaced values from start to end, both included."""
     first, last = (x.item() if isinstance(x, Tensor) else x for x in (start, end))
-    return _made(np.linspace(first, last, steps, dtype=resolve(dtype)), device, requires_grad, layout)
+    return _made(np.linspace(first, last, steps).astype(resolve(dtype)), device, requires_grad, layout)
 
 
 def logspace(
@@ -386,7 +386,7 @@ def promote_types(type1: Any, type2: Any) -> np.dtype[Any]:
 def result_type(tensor1: Any, tensor2: Any) -> np.dtype[Any]:
     """The dtype of the sum of two tensors or numbers."""
     total = tensor1 + tensor2
-    return total.dtype if is_tensor(total) else tensor(total).dtype  # type: ignore[no-any-return]
+    return total.dtype if is_tensor(total) else tensor(total).dtype
 
 
 def is_nonzero(input: Any) -> bool:

@@ -27,7 +27,7 @@ def asked(monkeypatch):
 
 def test_all_sections_without_names(asked, capsys):
     assert bench.main([]) == 0
-    assert list(asked) == ["steps", "compiled", "overhead", "memory", "loading", "jobs"]
+    assert list(asked) == ["steps", "compiled", "breadth", "overhead", "memory", "loading", "jobs"]
     assert set(asked.values()) == {(9, False)}
     assert "6 of 12 numbers reached" in capsys.readouterr().out
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from byhand.train import History, Run
 from byhand.interop.named_tensors import unpack_tensors
+from byhand.train import History, Run
 
 FAST = ("moons", "--epochs", 3)
 

@@ -127,3 +127,9 @@ def test_subclasses_compute_to_tensors() -> None:
 
     p = Parameter(byhand.ones(2))
     assert type(p * 2) is byhand.Tensor and type(p[0]) is byhand.Tensor
+
+
+def test_functions_of_bytes_are_float32() -> None:
+    for dtype in (byhand.uint8, byhand.int8, byhand.bool, byhand.int64):
+        assert byhand.exp(byhand.ones(2, dtype=dtype)).dtype == byhand.float32
+    assert byhand.exp(byhand.ones(2, dtype=byhand.float16)).dtype == byhand.float16

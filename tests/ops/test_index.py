@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import byhand
-from byhand.core.errors import DomainError, DtypeError, ShapeError
+from byhand.core.errors import DomainError, DtypeError
 from byhand.ops.index import one_hot
 
 

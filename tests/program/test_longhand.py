@@ -334,7 +334,7 @@ UPDATES = {
     ),
     "amsgrad": (optim.Adam, {"amsgrad": True}, ["v_max[...] = np.maximum(v_max, v)", "v_hat = v_max / (1 - beta2**t)"]),
     "NAdam": (optim.NAdam, {}, ["mu_product *= beta1 * (1 - c1)", "w -= c6 * d_w / u1 + c7 * m / u1"]),
-    "Adagrad": (optim.Adagrad, {}, ["s += d_w**2", "w -= c1 * d_w / (np.sqrt(s) + eps)"]),
+    "Adagrad": (optim.Adagrad, {}, ["s += d_w**2", "w -= lr / c1 * d_w / (np.sqrt(s) + eps)"]),
     "Adadelta": (optim.Adadelta, {}, ["u[...] = rho * u + (1 - rho) * u1**2", "w -= lr * u1"]),
     "RMSprop": (
         optim.RMSprop, {"momentum": 0.5},

@@ -166,3 +166,15 @@ def test_parameters_keep_their_class() -> None:
     p = byhand.nn.Parameter(byhand.ones(2))
     for q in (copy.deepcopy(p), pickle.loads(pickle.dumps(p))):
         assert type(q) is byhand.nn.Parameter and q.requires_grad
+
+
+def test_where_a_view_begins() -> None:
+    x = byhand.zeros(3, 4)
+    assert x.storage_offset() == 0 and x[1, 2:].storage_offset() == 6
+
+
+def test_questions_about_memory_have_answers() -> None:
+    x = byhand.ones(2)
+    assert x.is_cpu and not (x.is_cuda or x.is_sparse or x.is_quantized) and x.get_device() == -1
+    assert x.layout is byhand.strided and x.pin_memory() is x and x.is_signed() and not byhand.is_signed(x > 0)
+    assert x.is_same_size(x + 1) and byhand.is_nonzero(byhand.tensor(3)) and not x.retains_grad

@@ -6,7 +6,7 @@ Time and peak memory of a training step, eager and compiled; the networks are in
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -64,7 +64,8 @@ def entrants(network: Network, quick: bool) -> dict[str, Contender]:
         for threads in (1, 2):
             make = partial(channels_last, network)
             found[f"channels-last {threads}"] = Contender(make, "torch", threads=threads)
-    return found
+    # built once each: with what compiling takes, a step of its own for each turn would make an hour of it
+    return {name: replace(contender, kept=True) for name, contender in found.items()}
 
 
 def channels_last(network: Network) -> Step:
@@ -117,6 +118,7 @@ def notes(rounds: int) -> list[str]:
     return [
         *(f"{network.name}: {network.title}" for network in ARCHITECTURES),
         f"Time per step, median of {rounds} rounds: turns of {TURN} s, each after {REST} s of rest and a warm-up.",
+        "Steps are built once.",
         "PyTorch, torch.compile, channels-last: on 1 / 2 threads. channels-last: PyTorch eager in that layout.",
         "loops over the fastest of all others; planned and eager over PyTorch eager at its better number of threads.",
         "products: the program's matrix products alone. Memory: the peak of a step, as in the section `memory`.",

@@ -13,7 +13,7 @@ from typing import Any
 NAMES = {"x": "input", "y": "other"}
 SPECIAL: Mapping[str, Mapping[str, str]] = {
     "pow": {"x": "input", "y": "exponent"},
-    "isin": {"x": "elements", "values": "test_elements"},
+    "isin": {"x": "elements", "y": "test_elements"},
     "lerp": {"start": "input"},
     "dot": {"x": "input", "other": "tensor"},
     "trapezoid": {},  # y and x are PyTorch's own names

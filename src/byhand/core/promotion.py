@@ -1,4 +1,6 @@
-"""The dtype of a result by PyTorch's rule, where NumPy's is wider. Called by the recorder for float64 results only.
+"""The dtype of a result by PyTorch's rule, where NumPy's differs. Called by the recorder for float64 results only.
+
+(And for float16, which NumPy's exp and its like make of bytes and booleans.)
 
 NumPy promotes by size: int64 × float32 is float64, and so is float32 × np.float64(2). In PyTorch kinds come first: an
 integer never widens a float, and numbers and tensors of shape () never widen tensors of the same kind that have axes.
@@ -14,7 +16,7 @@ import numpy as np
 from byhand.core.dtypes import get_default_dtype
 from byhand.core.variable import Variable
 
-DOUBLE = np.dtype(np.float64)
+DOUBLE, HALF = np.dtype(np.float64), np.dtype(np.float16)
 
 cast: Any = None  # the op; set by `ops.elementwise`, since core knows no op by name
 

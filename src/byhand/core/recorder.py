@@ -13,7 +13,7 @@ import numpy as np
 
 from byhand.core.complaint import explain
 from byhand.core.lanes import StandIn
-from byhand.core.promotion import DOUBLE, narrowed
+from byhand.core.promotion import DOUBLE, HALF, narrowed
 from byhand.core.tape import Node, mode, next_serial
 from byhand.core.variable import Variable, link, shares
 
@@ -84,6 +84,7 @@ def _unary(op: Op) -> Callable[..., Any]:
     kernel, rules, masks = op.ufunc or op.kernel, op.rules, op.masks  # a ufunc saves a Python frame, 30 ns
     attrs: dict[str, Any] = {}
     double = _double(op)
+    half = None if double is None else HALF  # what NumPy makes of bytes
 
     def call(x: Any) -> Any:
         if not isinstance(x, Variable):
@@ -95,7 +96,8 @@ def _unary(op: Op) -> Callable[..., Any]:
             return otherwise(op, error, (x,), attrs)
         if type(out) is not ndarray:
             out = asarray(out)
-        if out.dtype is double and (again := narrowed(call, (x,), attrs)) is not None:
+        dtype = out.dtype
+        if (dtype is double or dtype is half) and (again := narrowed(call, (x,), attrs)) is not None:
             return again
         result = new(Result)
         result.array = out
@@ -110,7 +112,7 @@ def _unary(op: Op) -> Callable[..., Any]:
         node.attrs = attrs
         node.serial = next_serial()
         node.shape = out.shape
-        node.dtype = out.dtype
+        node.dtype = dtype
         node.grad = node.hooks = None
         return result
 

@@ -42,7 +42,7 @@ class Normal(Distribution):
 
     def log_prob(self, value: Any) -> Tensor:
         z = (value - self.loc) / self.scale
-        return -0.5 * z * z - self.scale.log() - 0.5 * math.log(2 * math.pi)
+        return -0.5 * z * z - self.scale.log() - 0.5 * math.log(2 * math.pi)  # type: ignore[no-any-return]
 
     def cdf(self, value: Any) -> Tensor:
         """The probability of less."""
@@ -104,7 +104,7 @@ class Exponential(Distribution):
         return -(-rand(self._shape(sample_shape), dtype=self.rate.dtype)).log1p() / self.rate
 
     def log_prob(self, value: Any) -> Tensor:
-        return self.rate.log() - self.rate * value
+        return self.rate.log() - self.rate * value  # type: ignore[no-any-return]
 
     def entropy(self) -> Tensor:
         return 1 - self.rate.log()
@@ -134,7 +134,7 @@ class Laplace(Distribution):
         return self.loc - self.scale * u.sign() * (1 - 2 * u.abs()).clamp(min=least).log()
 
     def log_prob(self, value: Any) -> Tensor:
-        return -(value - self.loc).abs() / self.scale - (2 * self.scale).log()
+        return -(value - self.loc).abs() / self.scale - (2 * self.scale).log()  # type: ignore[no-any-return]
 
     def entropy(self) -> Tensor:
         return 1 + (2 * self.scale).log()

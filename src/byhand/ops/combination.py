@@ -1,4 +1,4 @@
-"""Joining and splitting along named axes, products and choices of sets of values, and the way back from broadcasting."""
+"""Joining and splitting along named axes, products and choices of sets of values, the way back from broadcasting."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
 def cartesian_prod(*tensors: Any) -> Tensor:
     """All ways to take one value of each vector, a row each: (n), (m), … → (n · m · …, number of vectors)."""
     if len(tensors) == 1:
-        return tensors[0]  # type: ignore[no-any-return]
+        return tensors[0]
     return stack([ravel(grid) for grid in meshgrid(*tensors)], 1)
 
 

@@ -59,7 +59,7 @@ def polygamma_of(x: Array, *, n: int) -> Array:
         out = out + _asymptotic(z, n)
         turn = x - np.round(x)
         cotangent = np.cos(math.pi * turn) / np.sin(math.pi * turn)
-        reflected = (-1) ** n * out - math.pi * np.polyval(_cotangent_slope(n), cotangent)
+        reflected = (out if n % 2 == 0 else -out) - math.pi * np.polyval(_cotangent_slope(n), cotangent)
         pole = (x <= 0) & (x == np.floor(x))
         at_pole = np.where(x == 0, -np.copysign(np.inf, x), np.nan) if n == 0 else np.where(n % 2, np.inf, np.nan)
     return np.where(pole, at_pole, np.where(x < 0.5, reflected, out)).astype(dtype)

@@ -213,6 +213,7 @@ def of_number(function: Any, x: Any, dim: int, *others: Any, shape: tuple[int, .
 
 
 def checked(x: Any, dim: int, index: Any, name: str) -> int:
+    """The axis, counted from the front; raises ShapeError, DtypeError or DomainError if the index does not fit x."""
     axis = one(dim, x.ndim, name)
     if index.ndim != x.ndim:
         raise ShapeError(f"{name}: index has {index.ndim} axes and x has {x.ndim}; shapes {index.shape} and {x.shape}")
@@ -226,10 +227,8 @@ def checked(x: Any, dim: int, index: Any, name: str) -> int:
 
 
 def _outside(name: str, axis: int, shape: tuple[int, ...], low: Any, high: Any) -> DomainError:
-    return DomainError(
-        f"{name}: index runs from {low} to {high}, axis {axis} of x (shape {shape}) has the places 0 to "
-        f"{shape[axis] - 1}"
-    )
+    places = f"axis {axis} of x (shape {shape}) has the places 0 to {shape[axis] - 1}"
+    return DomainError(f"{name}: index runs from {low} to {high}, {places}")
 
 
 def gather(x: Any, dim: int, index: Any) -> Tensor:
@@ -263,11 +262,10 @@ def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Tensor:
     return scatter_added(x, index, cropped(src, index.shape), axis=axis)
 
 
-def scatter(x: Any, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Tensor:
-    """x with src (a tensor or a number) written at index along an axis."""
-    src = value if src is None else src
+def overwritten(x: Any, dim: int, index: Any, src: Any) -> Tensor:
+    """x with src (a tensor or a number) written at index along an axis: `scatter` without its reductions."""
     if not x.ndim:
-        return of_number(scatter, x, dim, index, src)
+        return of_number(overwritten, x, dim, index, src)
     axis = checked(x, dim, index, "scatter")
     return scattered(x, index, cropped(src, index.shape) if hasattr(src, "shape") else src, axis=axis)
 
@@ -360,7 +358,7 @@ def index_copy(x: Any, dim: int, index: Any, source: Any) -> Tensor:
         return of_number(index_copy, x, dim, index, source)
     axis = one(dim, x.ndim, "index_copy")
     places = reshaped(index, shape=tuple(-1 if a == axis else 1 for a in range(x.ndim)))
-    return scatter(x, axis, expanded(places, shape=source.shape), source)
+    return overwritten(x, axis, expanded(places, shape=source.shape), source)
 
 
 @op(MOVE, onnx="OneHot")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from byhand.ops import decomposition, elimination, reduce
+from byhand.ops import decomposition, elimination, product, reduce
 from byhand.ops.linalg import flip_last
 from byhand.ops.matrix_norm import matrix_norm
 from byhand.ops.solve import solve_triangular
@@ -25,6 +25,11 @@ def norm(x: Any, p: Any = "fro", dim: Any = None, keepdim: Any = None, **options
     if p == "nuc":
         return matrix_norm(x, "nuc", (-2, -1) if dim is None else dim, bool(keepdim))
     return reduce.norm(x, p, dim, keepdim, **options)
+
+
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
+    """`linalg.vander` with the highest power first unless told otherwise."""
+    return product.vander(x, N, increasing)
 
 
 class SVD(NamedTuple):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from byhand.core import engine
+from byhand.core.dtypes import get_default_dtype
 from byhand.core.errors import UsageError
 from byhand.core.op import OTHER, REDUCE, derive, op
 from byhand.core.variable import Array
@@ -312,6 +313,7 @@ derive(logsumexp_over, x=_shares)
 def logsumexp(x: Any, dim: Any = None, keepdim: Any = None, *, axis: Any = None, keepdims: Any = None) -> Tensor:
     """ln Σ eˣ over the axes, without overflow; its gradient is the softmax."""
     axes = many(either(dim, axis, "dim and axis"), x.ndim, "logsumexp")
+    x = x if x.dtype.kind == "f" else e.cast(x, dtype=get_default_dtype())
     return logsumexp_over(x, axis=axes, keepdims=bool(either(keepdim, keepdims, "keepdim and keepdims", False)))
 
 

@@ -30,6 +30,8 @@ def div(x: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     if rounding_mode == "floor":
         return e.floor_divide(x, other)
     if rounding_mode == "trunc":
+        if all(v.dtype.kind in "iub" if hasattr(v, "dtype") else isinstance(v, int) for v in (x, other)):
+            return e.floor_divide(x - e.fmod(x, other), other)
         return e.trunc(e.true_divide(x, other))
     raise UsageError(f"div: rounding_mode is None, 'floor' or 'trunc', not {rounding_mode!r}")
 

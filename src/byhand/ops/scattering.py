@@ -25,8 +25,8 @@ from byhand.ops.index import (
     index_added,
     indexed,
     of_number,
+    overwritten,
     resolved,
-    scatter,
     scatter_added,
 )  # fmt: skip
 from byhand.ops.inplace import copied, view_written, written
@@ -37,16 +37,25 @@ from byhand.ops.views import expanded, reshaped
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
 
-UFUNCS = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
-REDUCTIONS = ("sum", "mean", *UFUNCS)
+REDUCTIONS = ("sum", "mean", "prod", "amax", "amin")
 
 
 @op(MOVE, name="scatter_reduce")
 def scatter_reduced(x: Array, index: Array, src: Array, *, axis: int, reduce: str) -> Array:
     """x with src at index along an axis joined to it: by "prod", "amax" or "amin"."""
     out = x.copy()
-    UFUNCS[reduce].at(out, grid(index, axis), src)
+    join_at(out, grid(index, axis), src, reduce)
     return out
+
+
+def join_at(out: Array, where: Any, src: Array, reduce: str) -> None:
+    """out[where] ← out[where] joined with src, also where a place is named twice."""
+    if reduce == "prod":
+        np.multiply.at(out, where, src)
+    elif reduce == "amax":
+        np.maximum.at(out, where, src)
+    else:
+        np.minimum.at(out, where, src)
 
 
 def _product_rule(g: Any, x: Any, index: Any, src: Any, axis: int) -> Any:
@@ -99,6 +108,17 @@ def _neutral(reduce: str, dtype: Any) -> Any:
     return limits.min if reduce == "amax" else limits.max
 
 
+def scatter(x: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+    """x with src (a tensor or a number) written at index along an axis; or reduced by "add" or "multiply"."""
+    src = value if src is None else src
+    if reduce is None:
+        return overwritten(x, dim, index, src)
+    if reduce not in ("add", "multiply"):
+        raise UsageError(f"scatter: reduce is None, 'add' or 'multiply', not {reduce!r}")
+    src = src if hasattr(src, "shape") else np.full(index.shape, src, x.dtype)
+    return scatter_reduce(x, dim, index, src, "sum" if reduce == "add" else "prod")
+
+
 def scatter_reduce(x: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Tensor:
     """x with src joined to it at index along an axis: by "sum", "prod", "mean", "amax" or "amin".
 
@@ -110,14 +130,14 @@ def scatter_reduce(x: Any, dim: int, index: Any, src: Any, reduce: str, *, inclu
         return of_number(scatter_reduce, x, dim, index, src, reduce, include_self=include_self)
     axis = checked(x, dim, index, "scatter_reduce")
     src = cropped(src, index.shape)
-    base = x if include_self else scatter(x, axis, index, _neutral(reduce, x.dtype))
-    if reduce in UFUNCS:
+    base = x if include_self else overwritten(x, axis, index, _neutral(reduce, x.dtype))
+    if reduce in ("prod", "amax", "amin"):
         return scatter_reduced(base, index, src, axis=axis, reduce=reduce)
     total = scatter_added(base, index, src, axis=axis)
     if reduce == "sum":
         return total
     ones = np.ones(x.shape, x.dtype)
-    base = ones if include_self else scatter(ones, axis, values(index), 0)
+    base = ones if include_self else overwritten(ones, axis, values(index), 0)
     counts = e.maximum(scatter_added(base, values(index), np.ones(index.shape, x.dtype), axis=axis), 1)
     return total / counts if x.dtype.kind == "f" else e.floor_divide(total, counts)
 
@@ -187,7 +207,7 @@ def diagonal_scatter(x: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int
 
 
 def as_strided(x: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
-    """The values of x at storage_offset + Σ iₖ · strideₖ of its values in order, as a copy; raises ShapeError outside."""
+    """The values of x at storage_offset + Σ iₖ · strideₖ of its values in order, as a copy."""
     places = np.full((), storage_offset or 0)
     for n, step in zip(size, stride, strict=True):
         places = places[..., None] + np.arange(n) * step

@@ -115,6 +115,7 @@ def atleast_2d(*tensors: Any) -> Any:
 
 
 def each_of(form: Any, tensors: tuple[Any, ...]) -> Any:
+    """A form given to one tensor, or to each of several."""
     given = tensors[0] if len(tensors) == 1 else tensors
     return tuple(map(form, given)) if isinstance(given, (list, tuple)) else form(given)
 

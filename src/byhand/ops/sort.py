@@ -197,7 +197,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Tensor:
 def histc(x: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many values fall into each of `bins` equal intervals from min to max (of x, if both are 0)."""
     refuse("counted by NumPy; compute it outside of the step", "the result of histc")
-    span = (float(x.array.min()), float(x.array.max())) if min == max == 0 else (min, max)
+    span = (float(x.array.min()), float(x.array.max())) if min == max == 0 and x.array.size else (min, max)
     return wrap(np.histogram(x.array, bins, span)[0].astype(x.dtype))
 
 

@@ -20,7 +20,7 @@ from byhand.ops import elementwise as e
 from byhand.ops.axes import count, one
 from byhand.ops.index import gathered
 from byhand.ops.linalg import matmul
-from byhand.ops.reduce import mean, sum, sum_over
+from byhand.ops.reduce import sum, sum_over
 from byhand.ops.shape import movedim
 from byhand.ops.sort import Found, order
 from byhand.ops.triangle import diagonal
@@ -126,24 +126,16 @@ def cov(x: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = No
         raise ShapeError(f"cov takes a vector or a matrix of observations, not shape {x.shape}")
     rows = x if x.ndim == 2 else reshaped(x, shape=(1, count(x)))
     rows = rows if rows.dtype.kind == "f" else e.cast(rows, dtype=np.dtype(np.float32))
-    n = rows.shape[1]
     weights: Any = None
     for given in (fweights, aweights):
         if given is not None:
             weights = given if weights is None else weights * given
-    if weights is None:
-        centered = rows - mean(rows, 1, True)
-        product, degrees = matmul(centered, centered.mT), float(n - correction)
-    else:
-        total = sum(weights)
-        weighted = rows * weights
-        centered = rows - sum(weighted, 1, True) / total
-        spent = correction if aweights is None else correction * sum(weights * aweights) / total
-        product, degrees = matmul(centered * weights, centered.mT), e.maximum(total - spent, 0)
-    if isinstance(degrees, float):
-        product = product / degrees if degrees > 0 else product * math.nan if degrees == 0 else product * math.inf
-    else:
-        product = product / degrees
+    weighted, total = (rows, rows.shape[1]) if weights is None else (rows * weights, sum(weights))
+    centered = rows - sum(weighted, 1, True) / total
+    product = matmul(centered if weights is None else centered * weights, centered.mT)
+    spent = correction if aweights is None else correction * sum(weights * aweights) / total
+    degrees: Any = max(total - spent, 0) if isinstance(total, int) else e.maximum(total - spent, 0)
+    product = product * math.inf if isinstance(degrees, int) and not degrees else product / degrees
     return product if rows.shape[0] != 1 else reshaped(product, shape=())
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from byhand.core import dtypes
+from byhand.core.errors import UsageError
 from byhand.tensor import Tensor
 
 
@@ -18,6 +19,15 @@ def _constructor(name: str, dtype: np.dtype[Any]) -> Callable[..., Tensor]:
     constructed.__name__ = constructed.__qualname__ = name
     constructed.__doc__ = f"PyTorch's old constructor for {dtype}: of values, or of sizes."
     return constructed
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """Floats get the dtype of this constructor, or of one of this name; raises UsageError if it is not of floats."""
+    name = (t if isinstance(t, str) else t.__name__).rpartition(".")[-1]
+    kinds = {"FloatTensor": dtypes.float32, "DoubleTensor": dtypes.float64, "HalfTensor": dtypes.float16}
+    if name not in kinds:
+        raise UsageError(f"set_default_tensor_type takes one of {', '.join(kinds)}, not {name}")
+    dtypes.set_default_dtype(kinds[name])
 
 
 FloatTensor = _constructor("FloatTensor", dtypes.float32)

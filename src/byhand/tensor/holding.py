@@ -142,6 +142,13 @@ class Holding(Part):
         steps = tuple(s // self.array.itemsize for s in self.array.strides)
         return steps if dim is None else steps[dim]
 
+    def storage_offset(self) -> int:
+        """How many values of the array that owns the memory lie before its first."""
+        owner = self.array
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        return (self.data_ptr() - int(owner.__array_interface__["data"][0])) // self.array.itemsize
+
     def is_contiguous(self) -> bool:
         """Whether the values lie in C order."""
         return bool(self.array.flags.c_contiguous)

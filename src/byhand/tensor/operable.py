@@ -168,7 +168,7 @@ class Operable(Part):
         shape.repeat, shape.tile, shape.narrow, shape.split, shape.chunk, shape.unbind,
     )  # fmt: skip
     gather, scatter, scatter_add, take, take_along_dim = (
-        index.gather, index.scatter, index.scatter_add, index.take, index.take_along_dim,
+        index.gather, scattering.scatter, index.scatter_add, index.take, index.take_along_dim,
     )  # fmt: skip
     index_select, index_add, masked_fill, masked_select, nonzero, repeat_interleave = (
         index.index_select, index.index_add, index.masked_fill, index.masked_select, index.nonzero,
@@ -187,7 +187,7 @@ class Operable(Part):
     erfinv, i0, lgamma, digamma, mvlgamma = (
         gaussian.erfinv, bessel.i0, gamma.lgamma, gamma.digamma, gamma.mvlgamma,
     )  # fmt: skip
-    logcumsumexp, fill, renorm = calculus.logcumsumexp, scattering.fill, scale.renorm
+    logcumsumexp, renorm = calculus.logcumsumexp, scale.renorm
     scatter_reduce, index_reduce, index_put, put, masked_scatter = (
         scattering.scatter_reduce, scattering.index_reduce, scattering.index_put, scattering.put,
         scattering.masked_scatter,
@@ -209,8 +209,8 @@ class Operable(Part):
     cholesky_inverse, cholesky_solve, lu_solve, triangular_solve = (
         solve.cholesky_inverse, solve.cholesky_solve, older.lu_solve, older.triangular_solve,
     )  # fmt: skip
-    isreal, isin, split_with_sizes, resolve_conj, resolve_neg = (
-        complex.isreal, compare.isin, shape.split, arithmetic.positive, arithmetic.positive,
+    isreal, split_with_sizes, resolve_conj, resolve_neg = (
+        complex.isreal, shape.split, arithmetic.positive, arithmetic.positive,
     )  # fmt: skip
     bernoulli, multinomial = random.bernoulli, random.multinomial
 

@@ -144,10 +144,6 @@ class Overwritable(Part):
         """self ← self with src added at index along an axis"""
         return _change(self, inplace.copied, self.scatter_add(dim, index, src))
 
-    def scatter_(self, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Self:
-        """self ← self with src written at index along an axis"""
-        return _change(self, inplace.copied, self.scatter(dim, index, src, value=value))
-
     def fill_diagonal_(self, value: float) -> Self:
         """self ← self with this value on the main diagonal"""
         self.diagonal().copy_(value)
@@ -169,7 +165,7 @@ class Overwritable(Part):
         return _change(self, inplace.copied, wrap(random.coins(p, self.shape, generator)))
 
     def random_(self, from_: int = 0, to: int | None = None, *, generator: Any = None, **bounds: int) -> Self:
-        """self ← integers from `from` to `to` − 1 (0 to `from` − 1 if that is alone, else as many as the dtype holds)"""
+        """self ← integers from `from` to `to` − 1 (0 to `from` − 1 if that is alone, else all)"""
         low = bounds.get("from", from_)
         if to is None:
             whole = 2 ** (np.finfo(self.dtype).nmant + 1) if self.dtype.kind == "f" else np.iinfo(self.dtype).max
@@ -196,7 +192,8 @@ class Overwritable(Part):
 
     def apply_(self, function: Callable[[Any], Any]) -> Self:
         """self ← the function of each value, a Python number; slow, and without a gradient"""
-        return _change(self, inplace.copied, np.array([function(v) for v in self.array.ravel().tolist()]).reshape(self.shape))
+        values = [function(v) for v in self.array.ravel().tolist()]
+        return _change(self, inplace.copied, np.array(values).reshape(self.shape))
 
     def _drawn(self, of: Callable[[Any], Any], generator: Any) -> Self:
         """self ← a function of uniform values of [0, 1)"""
@@ -236,6 +233,7 @@ class Overwritable(Part):
         _stored(triangle.tril), _stored(triangle.triu), _stored(scan.cumsum), _stored(scan.cumprod),
     )  # fmt: skip
     index_fill_, index_copy_ = _stored(index.index_fill), _stored(index.index_copy)
+    scatter_ = _stored(scattering.scatter)
     scatter_reduce_, index_reduce_, index_put_, put_, masked_scatter_ = (
         _stored(scattering.scatter_reduce), _stored(scattering.index_reduce), _stored(scattering.index_put),
         _stored(scattering.put), _stored(scattering.masked_scatter),

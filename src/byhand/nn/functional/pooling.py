@@ -18,7 +18,7 @@ from byhand.creation import rand, zeros
 from byhand.nn.functional.resampling import along, means
 from byhand.ops import elementwise as e
 from byhand.ops.axes import each
-from byhand.ops.index import SLOT, gathered, indexed, scatter
+from byhand.ops.index import SLOT, gathered, indexed, overwritten
 from byhand.ops.pooling import Windows, max_places, max_pooled, regions, window_sum
 from byhand.ops.reduce import mean_over
 from byhand.ops.views import expanded, narrowed, reshaped
@@ -320,7 +320,7 @@ def _max_unpool(nd: int) -> Callable[..., Any]:
         size = _unpooled(name, output_size, usual, step)
         flat = (*lead, math.prod(shape))
         out = zeros(*lead, math.prod(size), dtype=input.dtype)
-        return scatter(out, -1, indices.reshape(flat), input.reshape(flat)).reshape((*lead, *size))
+        return overwritten(out, -1, indices.reshape(flat), input.reshape(flat)).reshape((*lead, *size))
 
     return _named(
         unpool,

@@ -5,10 +5,11 @@ has two parts: what never changes (buffers, views, constants) is made once by `b
 
 The results are those of the program run node by node, bit for bit, but for products in blocks (see `tiling`).
 
-Each run is in a context of its own (a `contextvars.Context`, 0.05 µs), where NumPy's ufuncs buffer fewer values: at most
-9 kB in place of 34 with the same speed, and 2 kB in small programs. Programs with exponentials, logarithms or divisions are also free of warnings
-there, since eager kernels such as sigmoid's switch some off, call by call: `np.errstate` would take 1.1 µs. Two
-threads cannot be in one context, which is as well: what is bound has its memory once.
+Each run is in a context of its own (a `contextvars.Context`, 0.05 µs), where NumPy's ufuncs buffer fewer values: at
+most 9 kB in place of 34 with the same speed, and 2 kB in small programs. Programs with exponentials, logarithms or
+divisions are also free of warnings there, since eager kernels such as sigmoid's switch some off, call by call:
+`np.errstate` would take 1.1 µs. Two threads cannot be in one context, which is as well: what is bound has its memory
+once.
 """
 
 from __future__ import annotations
