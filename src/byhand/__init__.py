@@ -16,26 +16,27 @@ import numpy as np
 from byhand import autograd, fft, linalg, nn, special
 from byhand.core import errors, keywords
 from byhand.core.dtypes import (
-    bool, cdouble, cfloat, channels_last, channels_last_3d, complex64, complex128, contiguous_format, device, double,
-    finfo, float, float16, float32, float64, get_default_dtype, half, iinfo, int, int8, int16, int32, int64, long, memory_format, preserve_format,
-    set_default_dtype, short, strided, uint8, uint16, uint32, uint64,
+    bool, cdouble, cfloat, channels_last, channels_last_3d, complex128, complex64, contiguous_format, device, double,
+    finfo, float, float16, float32, float64, get_default_dtype, half, iinfo, int, int16, int32, int64, int8, long,
+    memory_format, preserve_format, set_default_dtype, short, strided, uint16, uint32, uint64, uint8,
 )  # fmt: skip
 from byhand.core.errors import ByhandError
 from byhand.core.generator import Generator, default_generator, manual_seed
 from byhand.core.settings import (
-    are_deterministic_algorithms_enabled, get_default_device, get_float32_matmul_precision, get_rng_state, initial_seed,
-    seed, set_default_device, set_float32_matmul_precision, set_rng_state, use_deterministic_algorithms,
+    are_deterministic_algorithms_enabled, get_default_device, get_float32_matmul_precision, get_rng_state,
+    initial_seed, seed, set_default_device, set_float32_matmul_precision, set_rng_state, use_deterministic_algorithms,
 )  # fmt: skip
 from byhand.core.tape import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from byhand.core.threads import get_num_threads, set_num_threads
 from byhand.creation import (
     arange, as_tensor, asarray, empty, empty_like, eye, from_dlpack, from_numpy, full, full_like, is_floating_point,
-    is_nonzero, is_tensor, linspace, logspace, normal, numel, ones, ones_like, promote_types, rand, rand_like, randint, randint_like, randn,
-    randn_like, randperm, result_type, scalar_tensor, tensor, tril_indices, triu_indices, zeros, zeros_like,
+    is_nonzero, is_tensor, linspace, logspace, normal, numel, ones, ones_like, promote_types, rand, rand_like, randint,
+    randint_like, randn, randn_like, randperm, result_type, scalar_tensor, tensor, tril_indices, triu_indices, zeros,
+    zeros_like,
 )  # fmt: skip
 from byhand.interop.torch import load, save
 from byhand.ops.arithmetic import (
-    copysign, fmax, fmin, float_power, frexp, gcd, heaviside, lcm, ldexp, logaddexp2, nextafter, positive, rsub,
+    copysign, float_power, fmax, fmin, frexp, gcd, heaviside, lcm, ldexp, logaddexp2, nextafter, positive, rsub,
     signbit, sinc,
 )  # fmt: skip
 from byhand.ops.bessel import i0
@@ -54,8 +55,8 @@ from byhand.ops.statistics import (
 )  # fmt: skip
 from byhand.ops.activation import log_softmax, relu, sigmoid, softmax
 from byhand.ops.compare import (
-    allclose, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, eq, equal, ge,
-    gt, isclose, isfinite, isin, isinf, isnan, isneginf, isposinf, le, logical_and, logical_not, logical_or,
+    allclose, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, eq, equal,
+    ge, gt, isclose, isfinite, isin, isinf, isnan, isneginf, isposinf, le, logical_and, logical_not, logical_or,
     logical_xor, lt, ne,
 )  # fmt: skip
 from byhand.ops.elementwise import (
@@ -77,34 +78,29 @@ from byhand.ops.older import cholesky, lu, lu_solve, norm, qr, svd, triangular_s
 from byhand.ops.product import addbmm, addr, chain_matmul, cross, kron
 from byhand.ops.random import bernoulli, multinomial, poisson
 from byhand.ops.reduce import (
-    all, amax, amin, any, argmax, argmin, count_nonzero, dist, logsumexp, mean, nanmean, nansum, prod, std,
-    std_mean, sum, var, var_mean,
+    all, amax, amin, any, argmax, argmin, count_nonzero, dist, logsumexp, mean, nanmean, nansum, prod, std, std_mean,
+    sum, var, var_mean,
 )  # fmt: skip
 from byhand.ops.scale import add, addcdiv, addcmul, div, lerp, renorm, sub
 from byhand.ops.scan import cummax, cummin, cumprod, cumsum, diff
 from byhand.ops.shape import (
     atleast_1d, atleast_2d, broadcast_shapes, broadcast_tensors, broadcast_to, cat, chunk, column_stack, concat,
-    concatenate, flatten, flip, fliplr, flipud, hstack, moveaxis, movedim, narrow, permute, ravel, reshape,
-    roll, rot90, split, squeeze, stack, swapaxes, swapdims, t, tensor_split, tile, transpose, unbind, unflatten,
-    unsqueeze, vstack,
+    concatenate, flatten, flip, fliplr, flipud, hstack, moveaxis, movedim, narrow, permute, ravel, reshape, roll,
+    rot90, split, squeeze, stack, swapaxes, swapdims, t, tensor_split, tile, transpose, unbind, unflatten, unsqueeze,
+    vstack,
 )  # fmt: skip
 from byhand.ops.sort import (
-    aminmax, argsort, bincount, bucketize, histc, kthvalue, max, median, min, searchsorted, sort, topk,
-    unique,
+    aminmax, argsort, bincount, bucketize, histc, kthvalue, max, median, min, searchsorted, sort, topk, unique,
 )  # fmt: skip
-from byhand.ops.solve import (
-    cholesky_inverse, cholesky_solve, inverse, matrix_exp, matrix_power, pinverse,
-)  # fmt: skip
+from byhand.ops.solve import cholesky_inverse, cholesky_solve, inverse, matrix_exp, matrix_power, pinverse
 from byhand.ops.special import erf, erfc
 from byhand.program import compile
-from byhand.ops.trigonometry import (
-    acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, hypot, sin, sinh, tan, tanh,
-)  # fmt: skip
+from byhand.ops.trigonometry import acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, hypot, sin, sinh, tan, tanh
 from byhand.ops.triangle import diag, diag_embed, diagflat, diagonal, trace, tril, triu
 from byhand.tensor import Tensor
 from byhand.tensor.constructors import (
-    BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor, ShortTensor,
-    set_default_tensor_type,
+    BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor,
+    set_default_tensor_type, ShortTensor,
 )  # fmt: skip
 from byhand.tensor.display import set_printoptions
 
@@ -123,7 +119,7 @@ trapz, split_with_sizes, unsafe_chunk, unsafe_split = trapezoid, split, chunk, s
 resolve_conj, resolve_neg, conj_physical = positive, positive, conj
 
 newaxis = None
-Size = tuple[int, ...]
+Size: type = tuple
 dtype = np.dtype
 
 __version__ = "0.1.0"
