@@ -29,7 +29,7 @@ def test_all_sections_without_names(asked, capsys):
     assert bench.main([]) == 0
     assert list(asked) == ["steps", "compiled", "breadth", "overhead", "memory", "loading", "jobs"]
     assert set(asked.values()) == {(9, False)}
-    assert "6 of 12 numbers reached" in capsys.readouterr().out
+    assert "7 of 14 numbers reached" in capsys.readouterr().out
 
 
 def test_names_select_sections(asked, capsys):
@@ -48,7 +48,7 @@ def test_quick_takes_few_rounds(asked):
 
 
 def test_unknown_section_names_the_known_ones(asked):
-    with pytest.raises(UsageError, match=r"no section 'speed'.*steps, compiled, overhead, memory, loading, jobs"):
+    with pytest.raises(UsageError, match=r"no section 'speed'.*steps, compiled, breadth, overhead, memory, loading, jobs"):
         bench.main(["steps", "speed"])
     assert asked == {}, "nothing is measured before the names are checked"
 

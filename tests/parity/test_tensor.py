@@ -34,6 +34,8 @@ ELSEWHERE = {
         "set_default_dtype", "get_default_dtype", "Size", "dtype", "set_printoptions", "set_num_threads",
         "get_num_threads",
         "is_inference_mode_enabled", "strided",
+        "GradScaler", "autocast", "are_deterministic_algorithms_enabled", "use_deterministic_algorithms",
+        "get_default_device", "set_default_device", "get_float32_matmul_precision", "set_float32_matmul_precision",
     },
     "shares memory: tests/test_creation.py": {"from_numpy", "from_dlpack", "numpy", "data_ptr", "frombuffer"},
     "the tape: tests/autograd": {

@@ -39,7 +39,8 @@ def lgamma(x: Array) -> Array:
             series = (series + BERNOULLI[k - 1] / (2 * k * (2 * k - 1))) / (z if k == 1 else z * z)
         out = (z - 0.5) * np.log(z) - z + 0.5 * math.log(2 * math.pi) + series - np.log(product)
         out = np.where(z == np.inf, np.inf, out)
-        reflected = np.log(math.pi / np.abs(np.sin(math.pi * (x - np.floor(x))))) - out
+        sine = np.sin(math.pi * (x - np.floor(x)))
+        reflected = np.log(math.pi / np.where(sine == 0, 1, np.abs(sine))) - out
         pole = (x <= 0) & (x == np.floor(x))
     return np.where(pole, np.inf, np.where(x < 0.5, reflected, out)).astype(dtype)
 
@@ -58,7 +59,8 @@ def polygamma_of(x: Array, *, n: int) -> Array:
         z = np.where(low, z + SHIFT, z)
         out = out + _asymptotic(z, n)
         turn = x - np.round(x)
-        cotangent = np.cos(math.pi * turn) / np.sin(math.pi * turn)
+        sine = np.sin(math.pi * turn)
+        cotangent = np.cos(math.pi * turn) / np.where(sine == 0, 1, sine)  # 0 at whole numbers: poles, or not asked
         reflected = (out if n % 2 == 0 else -out) - math.pi * np.polyval(_cotangent_slope(n), cotangent)
         pole = (x <= 0) & (x == np.floor(x))
         at_pole = np.where(x == 0, -np.copysign(np.inf, x), np.nan) if n == 0 else np.where(n % 2, np.inf, np.nan)
