@@ -48,7 +48,9 @@ def test_quick_takes_few_rounds(asked):
 
 
 def test_unknown_section_names_the_known_ones(asked):
-    with pytest.raises(UsageError, match=r"no section 'speed'.*steps, compiled, breadth, overhead, memory, loading, jobs"):
+    with pytest.raises(
+        UsageError, match=r"no section 'speed'.*steps, compiled, breadth, overhead, memory, loading, jobs"
+    ):
         bench.main(["steps", "speed"])
     assert asked == {}, "nothing is measured before the names are checked"
 

@@ -211,6 +211,7 @@ METHODS: dict[str, Any] = {
     "kthvalue": (lambda x: x.kthvalue(2, 1), cube),
     "median": (lambda x: (x.median(), *x.median(1)), cube),
     "quantile": (lambda x: x.quantile(0.3, 1), cube),
+    "quantile by a tensor": (lambda x: x.quantile(x[0, 0].sigmoid(), 1), cube),
     "max and min": (lambda x: (*x.max(1), *x.min(2), x.max(), x.argmax(), x.amin((0, 1))), cube),
     "cummax": (lambda x: (*x.cummax(1), *x.cummin(2)), cube),
     "cumsum and cumprod": (lambda x: (x.cumsum(1), x.cumprod(0)), cube),

@@ -64,7 +64,6 @@ LOOKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "histc": (lambda x: x.histc(), "the result of histc"),
     "one_hot": (lambda x: F.one_hot(x.long().abs()), "pass num_classes"),
     "repeat_interleave": (lambda x: x.repeat_interleave(x.long().abs()), "the repeats say"),
-    "quantile": (lambda x: byhand.rand(4).quantile(x[0].abs()), "the q of quantile"),
     "arange": (lambda x: byhand.arange(x[0]), "read as a Python number"),
     "new_tensor": (lambda x: x.new_tensor([x[0]]), "use clone"),
 }

@@ -570,3 +570,10 @@ def test_what_stands_above_has_one_meaning() -> None:
         for name, code in {**around.functions, **around.constants}.items():
             assert seen.setdefault(name, code) == code, name
     assert {"tail", "COEFFICIENTS", "grid"} <= set(seen)
+
+
+def test_powers_of_negative_numbers_have_their_brackets() -> None:
+    step = byhand.compile(lambda n: 2 * (-1.0) ** n, dialect="longhand")
+    n = byhand.tensor([1.0, 2.0, 3.0])
+    assert step(n).tolist() == step(n).tolist() == [-2, 2, -2]
+    assert "(-1.0) ** n" in step.source

@@ -15,7 +15,7 @@ from byhand.core.capture import insist, refuse, values
 from byhand.core.errors import ShapeError, UsageError
 from byhand.core.op import MOVE, op
 from byhand.core.recorder import wrap
-from byhand.core.variable import Array
+from byhand.core.variable import Array, Variable
 from byhand.ops import elementwise as e
 from byhand.ops.axes import count, one
 from byhand.ops.index import gathered
@@ -56,8 +56,10 @@ def _quantile(x: Any, q: Any, dim: Any, keepdim: bool, interpolation: str, skip:
         raise UsageError(f"{name}: interpolation is one of {', '.join(INTERPOLATIONS)}, not {interpolation!r}")
     if not hasattr(q, "shape"):
         q = np.asarray(q, x.dtype)
+        q = wrap(q) if isinstance(x, Variable) else q
     wanted = values(q)
-    insist(((wanted < 0) | (wanted > 1)).any(), lambda: UsageError(f"{name}: q must lie within 0 and 1, not {q}"))
+    outside = ((wanted < 0) | (wanted > 1)).any()
+    insist(outside, lambda q: UsageError(f"{name}: q must lie within 0 and 1, not {q}"), wanted)
     axis = 0 if dim is None or not x.ndim else one(dim, x.ndim, name)
     rows = reshaped(x, shape=(count(x),)) if dim is None or not x.ndim else movedim(x, axis, -1)
     shape = rows.shape[:-1]

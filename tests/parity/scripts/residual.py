@@ -51,7 +51,6 @@ class ResNet(nn.Module):
 
 
 torch.manual_seed(0)
-torch.backends.cudnn.benchmark = True
 rng = np.random.RandomState(0)
 x = torch.tensor(rng.randn(24, 3, 12, 12), dtype=torch.float32)
 y = torch.tensor(rng.randint(0, 10, 24))

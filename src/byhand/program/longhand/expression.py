@@ -192,7 +192,7 @@ class _Tight(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
         self.generic_visit(node)
-        if isinstance(node.op, ast.Pow) and _simple(node.left) and _simple(node.right):
+        if isinstance(node.op, ast.Pow) and _base(node.left) and _simple(node.right):
             return marked(name(f"{ast.unparse(node.left)}**{ast.unparse(node.right)}"), tight=True)
         if isinstance(node.op, ast.Pow) and getattr(node.left, "tight", False):
             node.left = name(f"({ast.unparse(node.left)})")
@@ -210,6 +210,11 @@ class _Tight(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> Any:
         return self._kept(node)
+
+
+def _base(tree: Tree) -> bool:
+    """Whether a power of it needs no brackets: −1**n is −(1**n)."""
+    return _simple(tree) and not isinstance(tree, ast.UnaryOp)
 
 
 def _simple(tree: ast.AST) -> bool:
