@@ -6,6 +6,7 @@ Some take seconds to be built, and some are not installed everywhere: the race g
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,8 @@ from byhand.bench.products import products_alone
 from byhand.bench.rivals import compiled_by_pytorch, forget_pytorchs_code, jitted_by_jax
 from byhand.bench.steps import Fresh
 from byhand.bench.timing import Timings, take_turns
-from byhand.program.dialects import lowered
+from byhand.program.lowering import lower
+from byhand.program.passes import optimise
 
 OURS = ("by hand", "planned", "loops", "products")
 """Those that need nothing but byhand and what it requires: the others are rivals."""
@@ -72,11 +74,11 @@ def contenders(network: Network, quick: bool = False) -> dict[str, Contender]:
 
 
 def products_step(network: Network) -> Step:
-    """The matrix products of the network's compiled step."""
+    """The matrix products of the network's compiled step, those inside of a recurrence too."""
     step: Any = compiled_step(network, "planned")
     for _ in range(3):
         step()
-    return products_alone(lowered(step.func.program))
+    return products_alone(optimise(lower(step.func.program, longest=sys.maxsize)))
 
 
 def race(entrants: Mapping[str, Contender], rounds: int, **options: Any) -> tuple[Timings, dict[str, str]]:

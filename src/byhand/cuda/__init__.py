@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from byhand.core.errors import UsageError
 from byhand.cuda import amp
 
 
@@ -51,10 +50,8 @@ def reset_peak_memory_stats(device: Any = None) -> None:
 
 
 def __getattr__(name: str) -> NoReturn:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    raise UsageError(
-        f"byhand.cuda.{name} needs a GPU, and byhand computes on the CPU; ask byhand.cuda.is_available() before"
+    raise AttributeError(
+        f"byhand.cuda has no {name!r}: byhand computes on the CPU; ask byhand.cuda.is_available() before"
     )
 
 

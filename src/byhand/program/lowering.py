@@ -19,9 +19,12 @@ from byhand.program.symbol import Memory, Number, Symbol, operand
 LONGEST = 256  # nodes of one op: an LSTM of 64 steps, unrolled to 4700, takes 1.2 × its kernel's time once planned
 
 
-def lower(program: Program) -> Program:
-    """The same program in primitives; values that are given, and what is returned and written, stay the same."""
-    lowering = _Lowering()
+def lower(program: Program, longest: int = LONGEST) -> Program:
+    """The same program in primitives; values that are given, and what is returned and written, stay the same.
+
+    An op whose kernel writes more than `longest` nodes stays whole.
+    """
+    lowering = _Lowering(longest)
     for node in program.nodes:
         lowering.node(node)
     journal, now = lowering.journal, lowering.now
@@ -36,7 +39,8 @@ def lower(program: Program) -> Program:
 class _Lowering:
     """Goes through the nodes of a program."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int) -> None:
+        self.longest = longest
         self.journal = Journal()
         self.dispatch = Dispatch(self.journal)
         self._known: dict[Value, Any] = {}  # what a value of the program is now
@@ -49,7 +53,7 @@ class _Lowering:
         """Write one node as primitives."""
         self.journal.source = node
         count = len(self.journal.nodes)
-        self.journal.limit = count + LONGEST
+        self.journal.limit = count + self.longest
         if node.op.kind == "effect" or isinstance(node.op, Primitive):
             self._keep(node.op, node.attrs, node)
             return
