@@ -145,7 +145,7 @@ class Job:
             fit(
                 model,
                 loader,
-                None if split.valid is None else DataLoader(_apart(split.valid), 1024 if split.kind != "text" else 128),
+                None if split.valid is None else _judged(split.valid),
                 recipe.make_loss(self.classification),
                 optimizer,
                 epochs=recipe.epochs,
@@ -202,16 +202,15 @@ class Job:
         if self.classification:
             metrics |= named([MacroF1(), ConfusionMatrix(self.run.config["model"]["outputs"])])
         loss = self.recipe.make_loss(self.classification)
-        batch_size = 128 if isinstance(data, TextDataset) else 1024
-        found = evaluate(model or self.run.model(), DataLoader(_apart(data), batch_size), loss, metrics)
+        found = evaluate(model or self.run.model(), _judged(data), loss, metrics)
         return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in found.items()}
 
 
-def _apart(data: Any) -> Any:
-    """Of a text, the windows that do not overlap: each character is judged once."""
-    if not isinstance(data, TextDataset):
-        return data
-    return Subset(data, range(0, len(data), data.block_size))
+def _judged(data: Any) -> DataLoader[Any]:
+    """The samples in the batches that a network is judged by; of a text, windows that do not overlap."""
+    if isinstance(data, TextDataset):
+        return DataLoader(Subset(data, range(0, len(data), data.block_size)), 128)
+    return DataLoader(data, 1024)
 
 
 def _target_option(target: str | None) -> dict[str, Any]:
