@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from byhand.program import entry
+from byhand.program.loops import executable
 from program.captured import Interpreted
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loops written for one thread, whatever the machine has: `test_loops_sharing` has more."""
+    monkeypatch.setattr(executable, "lanes", lambda: 1)
 
 
 @pytest.fixture

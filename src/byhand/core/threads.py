@@ -8,6 +8,7 @@ on the number of threads: with a fixed one a run is the same on every machine of
 from __future__ import annotations
 
 import ctypes
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,6 @@ def limit_blas_threads(count: int) -> bool:
     setter = _function("set")
     if setter is None:
         return False
-    setter.argtypes, setter.restype = [ctypes.c_int], None
     setter(count)
     return True
 
@@ -44,12 +44,10 @@ def set_num_threads(count: int) -> None:
 def get_num_threads() -> int:
     """How many threads matrix products use; 1 if NumPy's BLAS does not say."""
     getter = _function("get")
-    if getter is None:
-        return 1
-    getter.argtypes, getter.restype = [], ctypes.c_int
-    return int(getter())
+    return 1 if getter is None else int(getter())
 
 
+@functools.cache
 def _function(verb: str) -> Any:
     """OpenBLAS's function that gets or sets the number of threads."""
     for path in _libraries():
@@ -60,6 +58,7 @@ def _function(verb: str) -> Any:
         for name in _NAMES:
             found = getattr(library, name.format(verb), None)
             if found is not None:
+                found.argtypes, found.restype = ([], ctypes.c_int) if verb == "get" else ([ctypes.c_int], None)
                 return found
     return None
 

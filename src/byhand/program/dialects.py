@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from byhand.core.variable import Array
@@ -27,16 +27,16 @@ def executable(program: Program, dialect: str, without: Sequence[str] = ()) -> E
 
         return Longhand(program)
     if dialect == "loops":
-        from byhand.program.loops import Loops
+        from byhand.program.loops import Loops, kernels
 
-        return Loops(lowered(program, without))
+        return Loops(lowered(program, without, kernels()))
     from byhand.program.planned import Planned
 
     return Planned(lowered(program, without))
 
 
-def lowered(program: Program, without: Sequence[str] = ()) -> Program:
-    """The program as single NumPy calls, cleaned up."""
+def lowered(program: Program, without: Sequence[str] = (), kernels: Mapping[str, Any] | None = None) -> Program:
+    """The program as single NumPy calls, cleaned up; `kernels` are a dialect's own, see `lowering`."""
     from byhand.program.lowering import lower
 
-    return optimise(lower(program), without=without)
+    return optimise(lower(program, kernels=kernels), without=without)

@@ -6,6 +6,7 @@ symbols cannot follow, stays whole, as the primitive `kernel`. Called by the dia
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,18 @@ from byhand.program.journal import Journal, UnseenError
 from byhand.program.primitives import ARITHMETIC, KERNEL, Primitive
 from byhand.program.symbol import Memory, Number, Symbol, operand
 
+Kernel = Callable[..., Any]
+
 LONGEST = 256  # nodes of one op: an LSTM of 64 steps, unrolled to 4700, takes 1.2 × its kernel's time once planned
 
 
-def lower(program: Program, longest: int = LONGEST) -> Program:
+def lower(program: Program, longest: int = LONGEST, kernels: Mapping[str, Kernel] | None = None) -> Program:
     """The same program in primitives; values that are given, and what is returned and written, stay the same.
 
-    An op whose kernel writes more than `longest` nodes stays whole.
+    An op whose kernel writes more than `longest` nodes stays whole. `kernels` are a dialect's own, by the names of ops:
+    functions of symbols, which may return NotImplemented.
     """
-    lowering = _Lowering(longest)
+    lowering = _Lowering(longest, kernels or {})
     for node in program.nodes:
         lowering.node(node)
     journal, now = lowering.journal, lowering.now
@@ -39,8 +43,8 @@ def lower(program: Program, longest: int = LONGEST) -> Program:
 class _Lowering:
     """Goes through the nodes of a program."""
 
-    def __init__(self, longest: int) -> None:
-        self.longest = longest
+    def __init__(self, longest: int, kernels: Mapping[str, Kernel]) -> None:
+        self.longest, self.kernels = longest, kernels
         self.journal = Journal()
         self.dispatch = Dispatch(self.journal)
         self._known: dict[Value, Any] = {}  # what a value of the program is now
@@ -90,9 +94,11 @@ class _Lowering:
 
     def _traced(self, node: Node) -> list[Any]:
         """The values that the kernel gives, one for each output of the node."""
-        op = node.op
-        kernel = op.ufunc if op.ufunc is not None and not node.attrs else self.dispatch.stage.copy(op.kernel)
-        results = kernel(*[self._symbol(self.now(x)) for x in node.inputs], **node.attrs)
+        op, symbols = node.op, [self._symbol(self.now(x)) for x in node.inputs]
+        own = self.kernels.get(op.name)
+        results = NotImplemented if own is None else own(*symbols, **node.attrs)
+        if results is NotImplemented:
+            results = self._standard(op, symbols, node)
         values = []
         for result, out in zip(results if op.residuals else (results,), node.outputs, strict=False):
             value = operand(self.journal, result)
@@ -102,6 +108,11 @@ class _Lowering:
                 raise UnseenError(f"{op.name} gives {value!r}, not {out!r}")
             values.append(value)
         return values
+
+    def _standard(self, op: Any, symbols: Sequence[Any], node: Node) -> Any:
+        """What the op's own kernel gives."""
+        kernel = op.ufunc if op.ufunc is not None and not node.attrs else self.dispatch.stage.copy(op.kernel)
+        return kernel(*symbols, **node.attrs)
 
     def _symbol(self, x: Any) -> Any:
         if not isinstance(x, Value):

@@ -8,6 +8,6 @@ Python does in a run). The text is translated by `translation` and compiled by `
 
 from __future__ import annotations
 
-from byhand.program.loops.executable import Loops
+from byhand.program.loops.executable import Loops, kernels
 
-__all__ = ["Loops"]
+__all__ = ["Loops", "kernels"]

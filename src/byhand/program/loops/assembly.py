@@ -9,40 +9,32 @@ from __future__ import annotations
 import functools
 import keyword
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from byhand.program.ir import ARGUMENT, CHECK, FORWARD, Node, Program, Value, labels, line
-from byhand.program.loops import mathematics, moves
+from byhand.program.loops import convolutions, mathematics, moves
 from byhand.program.loops.accumulation import ACCUMULATE
 from byhand.program.loops.blas import Blas
-from byhand.program.loops.expressions import BOOLEAN, CODE
+from byhand.program.loops.convolutions import WINDOWED, WINDOWED_WEIGHT
+from byhand.program.loops.expressions import BOOLEAN, CODE, Fold
 from byhand.program.loops.machine_code import INTEGER, REAL
-from byhand.program.loops.manuscript import Parameter, Pointer
-from byhand.program.loops.nests import manuscript
+from byhand.program.loops.manuscript import Bound, Parameter, Pointer
+from byhand.program.loops.nests import added_up, manuscript
 from byhand.program.loops.placement import Item
-from byhand.program.loops.products import factors, product
+from byhand.program.loops.products import Product, factors, product
 from byhand.program.loops.settlement import Settlement
+from byhand.program.loops.sharing import Span, product_span, totals
 from byhand.program.loops.storage import Storage
 from byhand.program.primitives import PRODUCT
 
 RESERVED = {
     *keyword.kwlist,
-    "bind",
-    "clock",
-    "complaint",
-    "failed",
-    "id",
-    "np",
-    "range",
-    "results",
-    "run",
-    "small",
-    "spent",
-    "table",
-}
-NUMBERED = re.compile(r"(batch|call|copy|kernel|nest|output)_\d+")
+    "alone", "begin", "bind", "clock", "complaint", "end", "failed", "first", "given", "id", "last", "np", "part",
+    "range", "results", "run", "small", "spent", "table", "team",
+}  # fmt: skip
+NUMBERED = re.compile(r"(batch|call|copy|kernel|nest|output|part)_\d+")
 """Names that generated text has for things of its own."""
 
 HEADER = '''"""{name}: the loops of one run.
@@ -54,10 +46,11 @@ in any order, so that the machine can add many at a time. See byhand.program.loo
 
 @dataclass(eq=False)
 class Kernel:
-    """A function of the table of addresses, the identities of the arguments, and the numbers.
+    """A function of the table of addresses, the identities of the arguments, and the numbers; or a part of its work.
 
     title     what it computes, if it is one item only
     pointers  the names of the pointers that it defines, by root and offset
+    leads     whether other threads help
     """
 
     name: str
@@ -67,6 +60,7 @@ class Kernel:
     pointers: dict[tuple[Value, int], str] = field(default_factory=dict)
     checks: int = 0
     flushes: bool = False
+    leads: bool = False
 
     def flush(self, wanted: bool) -> None:
         """Switch between exact small numbers and none, before what is written next."""
@@ -106,10 +100,11 @@ class Assembly:
         self._places: dict[Value, int] = {}
         self._functions: dict[str, str] = {}
         self._texts: list[str] = []
+        self._parts: list[Kernel] = []
         for item in self.settlement.placement.items:
             self._item(item)
         kernels = [self._kernel_text(step) for step in self.steps if isinstance(step, Kernel)]
-        body = "\n\n\n".join([*self._texts, *kernels])
+        body = "\n\n\n".join([*self._texts, *map(self._part_text, self._parts), *kernels])
         self.source = "\n\n\n".join([HEADER.format(name=self.program.name), *_formulas(body), body]) + "\n"
 
     @property
@@ -121,7 +116,13 @@ class Assembly:
     def kernels(self) -> dict[str, list[str]]:
         """The kernels by name, with the kinds of their parameters."""
         kinds = [INTEGER] * (1 + len(self.program.arguments)) + [REAL] * len(self.numbers)
-        return {step.name: kinds for step in self.steps if isinstance(step, Kernel)}
+        kernels = [step for step in self.steps if isinstance(step, Kernel)]
+        return {kernel.name: [INTEGER] * 2 * kernel.leads + kinds for kernel in kernels}
+
+    @property
+    def given(self) -> list[str]:
+        """The names of what kernels are given: the table, identities of arrays, numbers."""
+        return ["table", *[self.names[x] for x in (*self.program.arguments, *self.numbers)]]
 
     @functools.cached_property
     def numbers(self) -> list[Value]:
@@ -131,8 +132,10 @@ class Assembly:
 
     def _item(self, item: Item) -> None:
         node = item.nodes[0]
-        made = product(node, self.storage) if node.op.kind == PRODUCT and self.blas is not None else None
-        if not item.fused and node.op is not CHECK and made is None and not moves.known(node):
+        windowed = node.op in (WINDOWED, WINDOWED_WEIGHT)
+        multiplies = node.op.kind == PRODUCT and not windowed and self.blas is not None
+        made = product(node, self.storage) if multiplies else None
+        if not item.fused and node.op is not CHECK and made is None and not moves.known(node) and not windowed:
             self.steps.append(node)
             return
         kernel = self._kernel()
@@ -148,22 +151,59 @@ class Assembly:
             pointer = self._pointer(kernel, flag.root, flag.offset)
             kernel.lines += [f"if {pointer}[0] != u1(0):", f"    return {len(self.checks)}"]
         elif made is not None:
-            names = [self._pointer(kernel, spot.root, spot.offset) for spot, _ in made.operands]
-            kernel.lines.append(f"# {line(node, self.names)}")
-            if node.op is ACCUMULATE and self.storage.memory(node.out) is not node.inputs[0]:
-                self._call_moves(moves.copied(node.inputs[0], node.out, self.storage), kernel)
-            kernel.lines += made.calls(names, *factors(node, self.names))
+            self._product(node, made, kernel)
+        elif windowed:
+            self._windowed(item, kernel)
         else:
             kernel.lines.append(f"# {line(node, self.names)}")
-            self._call_moves(moves.moves(node, self.storage), kernel)
+            self._call_moves(moves.moves(node, self.storage, self.settlement.threads), kernel)
         if not kernel.title and len(kernel.lines) > kernel.flushes:
-            kernel.title = kernel.lines[kernel.flushes].removeprefix("# ")
-        kernel.is_product = made is not None
+            first = kernel.lines[kernel.flushes]
+            kernel.title = (self._parts[-1].lines[-1] if first.startswith("lead(") else first).removeprefix("# ")
+        kernel.is_product = made is not None or windowed
+
+    def _product(self, node: Node, made: Product, kernel: Kernel) -> None:
+        kernel.lines.append(f"# {line(node, self.names)}")
+        if node.op is ACCUMULATE and self.storage.memory(node.out) is not node.inputs[0]:
+            self._call_moves(moves.copied(node.inputs[0], node.out, self.storage, self.settlement.threads), kernel)
+        shared, span = product_span(made, self.settlement.threads) or ("", None)
+        worker = self._worker(kernel, span)
+        names = [self._pointer(worker, spot.root, spot.offset) for spot, _ in made.operands]
+        worker.lines += made.calls(names, *factors(node, self.names), shared)
+
+    def _windowed(self, item: Item, kernel: Kernel) -> None:
+        node, span, storage = item.nodes[0], self.settlement.spans.get(item), self.storage
+        kernel.lines.append(f"# {line(node, self.names)}")
+        worker = self._worker(kernel, span)
+        spots = [storage.spot(x) for x in (*node.inputs, *node.outputs)]
+        own = storage.divided if span is not None else ()
+        names = [
+            self._argument(Pointer(spot.root, spot.offset), worker, own if i > 1 else ())
+            for i, spot in enumerate(spots)
+        ]
+        worker.lines += convolutions.calls(
+            node, storage, names, lambda text: self._defined(text, text), span is not None
+        )
+        if span is not None and node.op is WINDOWED_WEIGHT:
+            self._add_up(node, span, kernel)
 
     def _call_moves(self, made: Iterable[moves.Move], kernel: Kernel) -> None:
         for move in made:
-            pointers = [self._pointer(kernel, spot.root, spot.offset) for spot in move.spots]
-            kernel.lines.append(f"{self._defined(move.text, move.text)}({', '.join(pointers)})")
+            worker = self._worker(kernel, move.span)
+            pointers = [self._pointer(worker, spot.root, spot.offset) for spot in move.spots]
+            arguments = [*(["first", "last"] if move.span else []), *pointers]
+            worker.lines.append(f"{self._defined(move.text, move.text)}({', '.join(arguments)})")
+
+    def _worker(self, kernel: Kernel, span: Span | None, comment: str = "") -> Kernel:
+        """Where the lines go that do some work: into the kernel, or into a part that it has done by several threads."""
+        if span is None:
+            return kernel
+        part = Kernel(f"part_{len(self._parts) + 1}", lines=span.lines())
+        part.flush(kernel.flushes)
+        self._parts.append(part)
+        kernel.leads = True
+        kernel.lines.append(f"lead(team, given, {part.name}, {span.parts}){comment}")
+        return part
 
     def _kernel(self) -> Kernel:
         """The kernel that is being written."""
@@ -184,20 +224,37 @@ class Assembly:
         return kernel.pointers[root, offset]
 
     def _nest(self, item: Item, kernel: Kernel) -> None:
-        made = manuscript(self.settlement.outlines[item], self.storage)
+        span = self.settlement.spans.get(item)
+        made = manuscript(self.settlement.outlines[item], self.storage, span is not None)
         if not made.lines:
             return
         self.nests += 1
+        written = [self.names[self.storage.memory(n.out)] for n in item.nodes if n.out in self.storage.strides]
+        comment = f"  # → {', '.join(dict.fromkeys(written))}"
+        worker = self._worker(kernel, span, comment)
         types = [_type(x) for x, _ in made.parameters]
         name = self._defined(f"{types}{made.canonical()}", made.readable(self.names, RESERVED))
-        arguments = []
-        for x, _ in made.parameters:
-            if isinstance(x, Value):
-                arguments.append(self.names[x])
-            else:
-                arguments.append(str(x.offset) if x.root is None else self._pointer(kernel, x.root, x.offset))
-        written = [self.names[self.storage.memory(n.out)] for n in item.nodes if n.out in self.storage.strides]
-        kernel.lines.append(f"{name}({', '.join(arguments)})  # → {', '.join(dict.fromkeys(written))}")
+        own = {node.out for node in item.nodes} & self.storage.divided.keys()
+        arguments = [self._argument(x, worker, own) for x, _ in made.parameters]
+        worker.lines.append(f"{name}({', '.join(arguments)}){comment if worker is kernel else ''}")
+        if span is not None:
+            for node in totals(self.settlement.outlines[item]):
+                self._add_up(node, span, kernel, Fold(node))
+
+    def _add_up(self, node: Node, span: Span, kernel: Kernel, way: Fold | None = None) -> None:
+        text = added_up(node.out, span.parts, self.storage.divided[node.out], way)
+        kernel.lines.append(f"{self._defined(text, text)}({self._pointer(kernel, node.out, 0)})")
+
+    def _argument(self, x: Parameter, worker: Kernel, own: Collection[Value]) -> str:
+        """What a nest is given for a parameter; `own` are the roots of which each part has its own."""
+        if isinstance(x, Value):
+            return self.names[x]
+        if isinstance(x, Bound):
+            return x.name
+        if x.root is None:
+            return str(x.offset)
+        pointer = self._pointer(worker, x.root, x.offset)
+        return f"at({pointer}, part * {self.storage.divided[x.root]})" if x.root in own else pointer
 
     def _defined(self, key: str, text: str) -> str:
         """The name of the function that has this text, but for its name."""
@@ -208,8 +265,21 @@ class Assembly:
         return name
 
     def _kernel_text(self, kernel: Kernel) -> str:
-        given = [self.names[x] for x in (*self.program.arguments, *self.numbers)]
-        lines = [f"def {kernel.name}({', '.join(['table', *given])}):"]
+        parameters = [*(["team", "given"] if kernel.leads else []), *self.given]
+        kept = [f"keep(given, {k}, {name})" for k, name in enumerate(self.given) if kernel.leads]
+        lines = [f"def {kernel.name}({', '.join(parameters)}):", *["    " + text for text in kept]]
+        return "\n".join([*lines, *self._body(kernel), "    return 0"])
+
+    def _part_text(self, part: Kernel) -> str:
+        kinds = [INTEGER] * (1 + len(self.program.arguments)) + [REAL] * len(self.numbers)
+        body = list(self._body(part))
+        needed = set(re.findall(r"\w+", "\n".join(body)))
+        places = [(k, *each) for k, each in enumerate(zip(self.given, kinds, strict=True)) if each[0] in needed]
+        kept = [f"    {name} = kept_{kind}(given, {k})" for k, name, kind in places]
+        return "\n".join(["@part", f"def {part.name}(given, part):", *kept, *body])
+
+    def _body(self, kernel: Kernel) -> Iterator[str]:
+        """The definitions of the pointers, then the lines."""
         # a pointer to the start of an argument takes the name that the identity had, so it comes last
         for (root, offset), name in sorted(kernel.pointers.items(), key=lambda pointer: -pointer[0][1]):
             code = "u1" if root.dtype == BOOLEAN else CODE[root.dtype]  # type: ignore[index]
@@ -217,9 +287,9 @@ class Assembly:
             start = (
                 f"argument_{code}({self.names[root]})" if is_given else f"pointer_{code}(table, {self._place(root)})"
             )
-            lines.append(f"    {name} = {f'at({start}, {offset})' if offset else start}")
+            yield f"    {name} = {f'at({start}, {offset})' if offset else start}"
         kernel.flush(False)
-        return "\n".join([*lines, *["    " + text for text in kernel.lines], "    return 0"])
+        yield from ("    " + text for text in kernel.lines)
 
     def _place(self, root: Value) -> int:
         """The place of a root in the table."""
@@ -230,6 +300,8 @@ class Assembly:
 
 
 def _type(x: Parameter) -> str:
+    if isinstance(x, Bound):
+        return "n"
     if isinstance(x, Pointer):
         return "n" if x.root is None else CODE[x.root.dtype]  # type: ignore[index]
     return REAL

@@ -14,13 +14,30 @@ from byhand.program import interpreter
 from byhand.program.ir import ARGUMENT, Node, Program, Value, line
 from byhand.program.layout import seen
 from byhand.program.loops.assembly import Assembly, Kernel
-from byhand.program.loops.machine_code import functions
+from byhand.program.loops.machine_code import INTEGER, functions
 from byhand.program.loops.repetition import program, repetition, running
+from byhand.program.loops.team import memory, team
 from byhand.program.packing import ALIGNMENT
 from byhand.program.primitives import NUMERIC
 from byhand.program.profile import instrumented
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "true_divide": "/", "pow": "**"}
+
+OVER = """
+
+@part
+def steps(given, part):
+    first = kept_i8(given, 0) + part * {whole}
+    for i in range({count}):
+        kernel_1(first + i * {size})
+
+
+def over(team, given, tables):
+    keep(given, 0, tables)
+    lead(team, given, steps, {parts})
+    return 0
+"""
+"""What runs a kernel once for each row of the tables of a part."""
 
 Run = Callable[..., tuple[Any, ...]]
 
@@ -49,9 +66,8 @@ class Driver:
         failure = f"complaint({', '.join(['failed', *[names[x] for x in program.arguments]])})"
         for step in self.assembly.steps:
             if isinstance(step, Kernel):
-                call = f"{step.name}({given})"
-                checked = [f"    failed = {call}", "    if failed:", f"        raise {failure}"]
-                lines += checked if step.checks else [f"    {call}"]
+                lines += self._kernel_call(step, given)
+                lines += ["    if failed:", f"        raise {failure}"] if step.checks else []
             else:
                 self.calls[f"call_{len(self.calls) + 1}"] = step
                 changing = ", ".join(names[x] for x in self._changing(step))
@@ -63,6 +79,12 @@ class Driver:
             return [*lines, f"    return {returned}"]
         copies = [f"    copy_{i + 1}()" for i in range(len(self.copies))]
         return [*lines, f"    results = {returned}", *copies, "    return results"]  # a state may be returned as it was
+
+    def _kernel_call(self, kernel: Kernel, given: str) -> list[str]:
+        result = "failed = " if kernel.checks else ""
+        if not kernel.leads:
+            return [f"    {result}{kernel.name}({given})"]
+        return ["    team = begin(alone)", f"    {result}{kernel.name}(team, given, {given})", "    end(team)"]
 
     def _number(self, node: Node) -> str:
         parts = [f"({self.names[x]})" if isinstance(x, Value) else f"({x!r})" for x in node.inputs]
@@ -89,6 +111,13 @@ class Driver:
         table = np.array([_address(arrays[root]) for root in self.assembly.table], np.int64)
         names: dict[str, Any] = {**functions(self.assembly.source, self.assembly.kernels, self.assembly.blas)}
         names |= {"table": table.ctypes.data, "complaint": functools.partial(self._complaint, arrays)}
+        keep: list[Array] = []
+        if any(isinstance(step, Kernel) and step.leads for step in self.assembly.steps):
+            crew, keep = (
+                team(self.assembly.settlement.threads),
+                [memory(), np.zeros(len(self.assembly.given), np.int64)],
+            )
+            names |= {"begin": crew.begin, "end": crew.end, "alone": _address(keep[0]), "given": _address(keep[1])}
         names |= {name: self._call(node, arrays) for name, node in self.calls.items()}
         for i, (state, new) in enumerate(self.copies):
             names[f"copy_{i + 1}"] = _copying(arrays[state], self._view(new, arrays))
@@ -99,31 +128,46 @@ class Driver:
             watched = ("    kernel_", "    failed = kernel_", "    call_")
             lines = instrumented(lines, [text.startswith(watched) for text in lines])
         run = _function(lines, names)
-        run.memory = table, arrays  # type: ignore[attr-defined]  # kernels know addresses only: this keeps them valid
+        run.memory = table, arrays, keep  # type: ignore[attr-defined]  # kernels know addresses only: this keeps them valid
         return run
 
-    def bind_over(self, states: Sequence[Sequence[Array]]) -> Callable[[], None] | None:
+    def bind_over(self, parts: Sequence[Sequence[Sequence[Array]]]) -> Callable[[], None] | None:
         """A function that runs with the first array of each state, then with the second, and so on.
 
-        None if Python keeps an array of some state, where kernels find theirs in the table.
+        That for each of `parts`, which may run at the same time: none reads what another one writes. None if Python
+        keeps an array of some state, where kernels find theirs in the table.
         """
-        if self.copies or self.calls or self.program.arguments:
+        if self.copies or self.calls or self.program.arguments or len(self.assembly.kernels) != 1:
             return None
-        run = self.bind([each[0] for each in states])
-        table, _ = run.memory  # type: ignore[attr-defined]
+        bound = [self._addresses(states) for states in parts]
+        rows = np.concatenate([addresses for addresses, _ in bound])
+        count, width = bound[0][0].shape
+        source = self.assembly.source + OVER.format(
+            count=count, size=8 * width, whole=8 * width * count, parts=len(parts)
+        )
+        over = functions(source, {"over": [INTEGER] * 3}, self.assembly.blas)["over"]
+        crew, alone, given = team(len(parts)), memory(), np.zeros(1, np.int64)
+        places = _address(given), _address(rows)
+
+        def run() -> None:
+            leading = crew.begin(_address(alone))
+            over(leading, *places)
+            crew.end(leading)
+
+        run.memory = bound, rows, given  # type: ignore[attr-defined]
+        return run
+
+    def _addresses(self, states: Sequence[Sequence[Array]]) -> tuple[Array, object]:
+        """The table of each run of `bind_over`, and what keeps its addresses valid."""
+        arrays = self._arrays([each[0] for each in states])
+        table = np.array([_address(arrays[root]) for root in self.assembly.table], np.int64)
         addresses = np.tile(table, (len(states[0]), 1))
         places = dict(zip(self.program.states, states, strict=True))
         for column, root in enumerate(self.assembly.table):
             memory = self.storage.memory(root) if root in self.storage.homes else root
             if memory in places:
                 addresses[:, column] = [_address(array) for array in places[memory]]
-
-        def over() -> None:
-            for row in addresses:
-                table[:] = row
-                run()
-
-        return over
+        return addresses, arrays
 
     def _arrays(self, states: Sequence[Array]) -> dict[Value, Array]:
         """The memory of each root that is not an argument."""
@@ -175,7 +219,8 @@ class Driver:
         found = repetition(node, inputs, whole)
         if found is None:
             return None
-        over = self.inner(program(found)).bind_over([*found.reads, *found.writes])
+        parts = found.parts(self.assembly.settlement.threads)
+        over = self.inner(program(parts[0])).bind_over([[*part.reads, *part.writes] for part in parts])
         return None if over is None else running(found, over)
 
     def _complaint(self, arrays: dict[Value, Array], number: int, *arguments: Array) -> Exception:

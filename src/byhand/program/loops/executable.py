@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from byhand.core.variable import Array
@@ -11,6 +11,7 @@ from byhand.program.loops.accumulation import accumulated
 from byhand.program.loops.assembly import Assembly, Kernel
 from byhand.program.loops.axes import Spaces
 from byhand.program.loops.blas import numpys_blas
+from byhand.program.loops.convolutions import KERNELS
 from byhand.program.loops.driver import Driver
 from byhand.program.loops.expressions import known
 from byhand.program.loops.parts import put_together
@@ -19,9 +20,15 @@ from byhand.program.loops.rewriting import rewritten
 from byhand.program.loops.settlement import Settlement
 from byhand.program.loops.sources import sources
 from byhand.program.loops.storage import Storage
+from byhand.program.loops.team import lanes
 from byhand.program.primitives import PRODUCT
 from byhand.program.profile import medians
 from byhand.program.schedule import schedule
+
+
+def kernels() -> Mapping[str, Callable[..., Any]]:
+    """What programs for loops are lowered with: convolutions as products of windows, if there is a BLAS to call."""
+    return KERNELS if numpys_blas() is not None else {}
 
 
 class Loops:
@@ -31,9 +38,11 @@ class Loops:
     source    the generated module, and below it the function that drives it
     kernels   how many fused nests there are
     nbytes    the memory for what is computed on the way
+
+    It is written for `threads` threads, as many as NumPy's products use unless another number is given.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, threads: int | None = None) -> None:
         program, blas = put_together(rewritten(schedule(program))), numpys_blas()
         self.program = program = program if blas is None else accumulated(program)
         fused = {node for node in program.nodes if known(node)}
@@ -45,8 +54,8 @@ class Loops:
             return storage.spot(x).strides[axis] if given and axis >= 0 else None
 
         placement = Placement(program, Spaces(program, found, fused), fused, fixed)
-        self._settlement = Settlement(placement, storage)
-        self._driver = Driver(Assembly(program, self._settlement, blas), Loops)
+        self._settlement = Settlement(placement, storage, lanes() if threads is None else threads)
+        self._driver = Driver(Assembly(program, self._settlement, blas), _alone)
         self.source = f"{self._driver.assembly.source}\n\n{self._driver.text}"
         self.kernels, self.nbytes = self._driver.assembly.nests, storage.nbytes
 
@@ -57,15 +66,15 @@ class Loops:
         """
         return self._driver.bind(states)
 
-    def bind_over(self, states: Sequence[Sequence[Array]]) -> Callable[[], None] | None:
+    def bind_over(self, parts: Sequence[Sequence[Sequence[Array]]]) -> Callable[[], None] | None:
         """A function that runs once for each array of the states, if it can; see `Driver.bind_over`."""
-        return self._driver.bind_over(states)
+        return self._driver.bind_over(parts)
 
     def profile(self, states: Sequence[Array], inputs: Sequence[Any], rounds: int) -> list[tuple[str, float, bool]]:
         """The nests, products and calls, each with its median seconds in so many runs and whether it is a product."""
         assembly = Assembly(self.program, self._settlement, numpys_blas(), split=True)
         spent = [0.0] * len(assembly.steps)
-        run = Driver(assembly, Loops).bind(states, spent)
+        run = Driver(assembly, _alone).bind(states, spent)
         found = []
         for step, seconds in zip(assembly.steps, medians(run, spent, inputs, rounds), strict=True):
             if isinstance(step, Kernel):
@@ -73,3 +82,8 @@ class Loops:
             else:
                 found.append((line(step, assembly.names), seconds, step.op.kind == PRODUCT))
         return found
+
+
+def _alone(program: Program) -> Loops:
+    """Loops for one thread: others do other parts at the same time."""
+    return Loops(program, threads=1)

@@ -23,7 +23,7 @@ INTEGER, REAL = "i8", "f8"
 
 Parameters = Sequence[str]
 
-COMPILER = "machine_code", "terms", "translation", "vocabulary"
+COMPILER = "machine_code", "teamwork", "terms", "translation", "vocabulary"
 
 _loaded: dict[str, dict[str, int]] = {}
 _engines: list[Any] = []  # they own the code

@@ -26,7 +26,16 @@ class Pointer:
     offset: int = 0
 
 
-Parameter = Pointer | Value
+@dataclass(frozen=True)
+class Bound:
+    """A parameter: the first round that is to be done of the outer loop, or the one after the last."""
+
+    name: str
+
+
+FIRST, LAST = Bound("first"), Bound("last")
+
+Parameter = Pointer | Value | Bound
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class Manuscript:
     def parameter(self, x: Parameter) -> str:
         """The mark of a parameter."""
         if x not in self._marks:
-            name: Value | str = x if isinstance(x, Value) else "n" if x.root is None else x.root
+            name: Value | str = x if isinstance(x, Value) else x.name if isinstance(x, Bound) else x.root or "n"
             self.parameters.append((x, self.mark(x, name)))
         return self._marks[x]
 

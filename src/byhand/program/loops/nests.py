@@ -13,7 +13,7 @@ from typing import Any
 from byhand.program.ir import Node, Value
 from byhand.program.loops import expressions
 from byhand.program.loops.expressions import CODE, Fold, converted, grouped
-from byhand.program.loops.manuscript import Manuscript, Pointer
+from byhand.program.loops.manuscript import FIRST, LAST, Manuscript, Pointer
 from byhand.program.loops.nesting import Loop
 from byhand.program.loops.operands import Body, Index, Operands, Rounds, from_memory, to_memory
 from byhand.program.loops.outline import Outline, rolled
@@ -27,16 +27,25 @@ TERMS = 4
 """Terms of a written-out sum on one line."""
 
 
-def manuscript(outline: Outline, storage: Storage) -> Manuscript:
-    """The nest of an outline."""
-    return Writer(outline, storage).manuscript
+def manuscript(outline: Outline, storage: Storage, shared: bool = False) -> Manuscript:
+    """The nest of an outline; a shared one does the rounds of its outer loop from `first` to `last`."""
+    return Writer(outline, storage, shared).manuscript
+
+
+def added_up(root: Value, parts: int, size: int, way: Fold | None = None) -> str:
+    """The nest, but for its name, that makes one of the totals of so many parts, `size` numbers apart."""
+    places = ["target[i]", *[f"target[i + {part * size}]" for part in range(1, parts)]]
+    total = " + ".join(places) if way is None else way.joined(places)
+    head = f"(target):  # {root.dtype}: the totals of all parts"
+    return f"{head}\n    for i in range({root.size}):\n        target[i] = {total}"
 
 
 class Writer(Operands):
     """Writes the nest of one outline."""
 
-    def __init__(self, outline: Outline, storage: Storage) -> None:
+    def __init__(self, outline: Outline, storage: Storage, shared: bool = False) -> None:
         super().__init__(outline, storage)
+        self.shared = shared
         self.terms: dict[tuple[Value, Index], list[str]] = {}  # of sums that are written out
         top = Body({}, ())
         if outline.flat is not None:
@@ -55,7 +64,8 @@ class Writer(Operands):
         for node in folds:
             self._begin(node, (), top)
         i = self.manuscript.counter(0)
-        self.line(top, f"for {i} in range({self.manuscript.parameter(Pointer(None, size))}):")
+        rounds = self._part() if self.shared else self.manuscript.parameter(Pointer(None, size))
+        self.line(top, f"for {i} in range({rounds}):")
         body = Body(dict.fromkeys(tags, i), (Loop(tags[0], size),))
         for node in nodes:
             self._node(node, {}, body)
@@ -80,13 +90,16 @@ class Writer(Operands):
                 self._parts(loop.body, {**rounds, loop.number: k}, body)
         else:
             i = self.manuscript.counter(body.depth)
-            self.line(body, f"for {i} in range({loop.extent}):")
+            self.line(body, f"for {i} in range({self._part() if self.shared and not body.depth else loop.extent}):")
             inner = Body({**body.counters, loop.number: i}, (*body.path, loop))
             self._parts(loop.body, rounds, inner)
             self._finish(inner)
         for node in folds:
             for index in self._indices(node, rounds):
                 self._end(node, index, body)
+
+    def _part(self) -> str:
+        return f"{self.manuscript.parameter(FIRST)}, {self.manuscript.parameter(LAST)}"
 
     def _finish(self, body: Body) -> None:
         for line in body.late:

@@ -21,6 +21,9 @@ SHORT, NARROW, LONGER = 16, 64, 4
 """Loops of at most SHORT rounds may be written out, if a node then has at most NARROW lines. The loop around them is
 what gets vectorised, and has at least LONGER times as many rounds."""
 
+VECTOR = 8
+"""Numbers that a machine adds at a time."""
+
 PLAIN, WRITTEN_OUT, NESTED = "plain", "written out", "nested"
 
 Steps = Callable[[Value, int], int | None]
@@ -115,7 +118,8 @@ class Placement:
         if item is None:
             loop = self._outer_loop(node)
             after = self._after(cone) if loop is None and before is None else None
-            item = Item([], loop, True, self._place(before, after), self._form(node, loop))
+            form = NESTED if len(cone) == 1 and self._sums_columns(node, loop) else self._form(node, loop)
+            item = Item([], loop, True, self._place(before, after), form)
             self._insert(item)
         core = self._core(node, cone, item.loop)
         for other in cone:
@@ -124,6 +128,11 @@ class Placement:
         for other in cone:
             if other not in self.at:
                 self._enter(other, item)
+
+    def _sums_columns(self, node: Node, loop: int | None) -> bool:
+        """Whether a fold adds rows up, of which each is a vector: written out, 64×28×28×16 takes four times as long."""
+        kept = [self.spaces.extents[tag] for tag in self.spaces.result(node) if tag is not None]
+        return node.op.kind == FOLD and loop in self.spaces.folded(node) and math.prod(kept) >= VECTOR
 
     def _waiting(self, node: Node) -> list[Node]:
         """The node and the unplaced nodes it needs, in order."""
@@ -216,9 +225,13 @@ class Placement:
             maker = self.maker(x)
             if maker in self.at and self.at[maker] is item and not self.ready(maker, node, x, item.loop):
                 return False
-            if form == NESTED and maker is None and self._step(node, x, item.loop) == 1:
+            if form == NESTED and maker is None and self._step(node, x, item.loop) == 1 and self._is_inside(node, x):
                 return False  # a loop over neighbours in memory belongs inside
         return True
+
+    def _is_inside(self, node: Node, x: Value) -> bool:
+        """Whether a node reads an operand in more loops than one; labels, one for each row, are read beside them."""
+        return sum(tag is not None for tag in self.spaces.reading(node, x)) > 1
 
     def _step(self, node: Node, x: Value, loop: int) -> int | None:
         """How far apart the numbers are that a node reads from something given, from one round to the next."""

@@ -15,6 +15,10 @@ from byhand.program.loops.storage import Spot, Storage
 CODES = {np.dtype(np.float32): "f4", np.dtype(np.float64): "f8"}
 
 
+ROWS, COLUMNS, MATRICES = "rows", "columns", "matrices"
+"""What of a product threads share."""
+
+
 @dataclass(frozen=True)
 class Matrix:
     """A matrix as BLAS wants it: one axis without gaps, and how far apart its lines are."""
@@ -36,14 +40,25 @@ class Product:
     operands: tuple[tuple[Spot, Matrix], ...]
     batch: tuple[tuple[int, tuple[int, int, int]], ...]
 
-    def calls(self, names: Sequence[str], alpha: str, beta: str) -> Iterator[str]:
-        """Lines of text, given the names of the three pointers and what the product and C are multiplied with."""
+    def calls(self, names: Sequence[str], alpha: str, beta: str, shared: str = "") -> Iterator[str]:
+        """Lines of text, given the names of the three pointers and what the product and C are multiplied with.
+
+        With `shared` only the ROWS, COLUMNS or MATRICES from `first` to `last`.
+        """
         (_, a), (_, b), (_, c) = self.operands
-        n, m, k = self.sizes
+        n, m, k = map(str, self.sizes)
         indent, places = "", [[name] for name in names]
+        if shared == ROWS:
+            n = "last - first"
+            places[0].append(_from(a.flip, a.line))
+            places[2].append(_from(c.flip, c.line))
+        elif shared == COLUMNS:
+            m = "last - first"
+            places[1].append(_from(1 - b.flip, b.line))
+            places[2].append(_from(1 - c.flip, c.line))
         for depth, (size, steps) in enumerate(self.batch):
             i = f"batch_{depth + 1}"
-            yield f"{indent}for {i} in range({size}):"
+            yield f"{indent}for {i} in range({'first, last' if shared == MATRICES and not depth else size}):"
             indent += "    "
             for place, step in zip(places, steps, strict=True):
                 if step:
@@ -69,7 +84,7 @@ def product(node: Node, storage: Storage) -> Product | None:
     spots, shapes = [storage.spot(value) for value in (x, y, out)], [x.shape, y.shape, out.shape]
     if node.op is ACCUMULATE and node.attrs["flipped"]:
         spots[2], shapes[2] = dataclasses.replace(spots[2], strides=spots[2].strides[::-1]), out.shape[::-1]
-    matrices = [_matrix(shape, spot.strides) for shape, spot in zip(shapes, spots, strict=True)]
+    matrices = [matrix(shape, spot.strides) for shape, spot in zip(shapes, spots, strict=True)]
     if None in matrices:
         return None
     lead = len(out.shape) - 2
@@ -95,12 +110,17 @@ def factors(node: Node, names: Mapping[Value, str]) -> tuple[str, str]:
     return _multiplied(sign, texts[:count]), _multiplied(other, texts[count:])
 
 
+def _from(flip: int, line: int) -> str:
+    """Where the line `first` of a matrix begins; if it is flipped, the row or column `first`."""
+    return "first" if flip else f"first * {line}"
+
+
 def _multiplied(sign: int, texts: Sequence[str]) -> str:
     text = " * ".join(texts) or "1"
     return text if sign > 0 else f"-({text})" if len(texts) > 1 else f"-{text}"
 
 
-def _matrix(shape: tuple[int, ...], strides: tuple[int, ...]) -> Matrix | None:
+def matrix(shape: tuple[int, ...], strides: tuple[int, ...]) -> Matrix | None:
     """The last two axes as rows (flip 0) or as columns (flip 1) of BLAS."""
     (rows, columns), (down, right) = shape[-2:], strides[-2:]
     if (columns == 1 or right == 1) and (rows == 1 or down >= columns):

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from byhand.program.ir import CHECK, CONSTANT, Node, Value
 from byhand.program.loops import moves
 from byhand.program.loops.accumulation import ACCUMULATE
 from byhand.program.loops.axes import Tags
+from byhand.program.loops.convolutions import WINDOWED, WINDOWED_WEIGHT, Plan
 from byhand.program.loops.outline import Outline, outline, rolled
 from byhand.program.loops.parts import apart, box_of
 from byhand.program.loops.placement import Item, Placement
+from byhand.program.loops.sharing import SMALL, Span, nest_span, totals
 from byhand.program.loops.storage import Storage
 from byhand.program.primitives import ASSIGN, FOLD, MATMUL, PRODUCT, PUT, RESHAPE
 
@@ -28,9 +32,12 @@ class Settlement:
     copies    (state, its new value) where that is not computed in place: copied at the end
     readers   who reads each root, by which view, in order
     results   the roots that are read when all is computed
+    threads   how many there are to share a large nest
+    spans     how those nests are shared that are
     """
 
-    def __init__(self, placement: Placement, storage: Storage) -> None:
+    def __init__(self, placement: Placement, storage: Storage, threads: int = 1) -> None:
+        self.threads = threads
         self.placement, self.storage, self.spaces = placement, storage, placement.spaces
         self.outlines = {item: outline(item, placement) for item in placement.items if item.fused}
         self.number = {item: i for i, item in enumerate(placement.items)}
@@ -46,11 +53,14 @@ class Settlement:
         self.results |= {placement.root(new) for _, new in self.copies}
         for item in placement.items:
             self._settle(item)
-        self._settle_lives()
         for made in self.outlines.values():
             order = self._flat_order(made)
             if order is not None:
                 made.flatten(order)
+        self.spans: dict[Item, Span] = {}
+        if threads > 1:
+            self._share()
+        self._settle_lives()
 
     # In place.
 
@@ -149,9 +159,11 @@ class Settlement:
         elif not self._takes_over(item.nodes[0]) and not (
             item.nodes[0].op is MATMUL and self._goes_into(item.nodes[0], item)
         ):
+            rigid = item.nodes[0].op in (WINDOWED, WINDOWED_WEIGHT)
             for out in item.nodes[0].outputs:
                 if out.dtype is not None and out not in self.storage.strides:
-                    self._place(out, self._wish(out, item) or list(out.order), item)
+                    wish = None if rigid else self._wish(out, item)
+                    self._place(out, wish or list(out.order), item)
 
     def _place(self, root: Value, order: Sequence[int], item: Item) -> None:
         self.storage.place(root, order, self.number[item], self.number[item])
@@ -194,6 +206,38 @@ class Settlement:
                 if set(theirs) - {None} == wanted:
                     return _slowest_first(theirs, self.storage.spot(x).strides)
         return None
+
+    def _share(self) -> None:
+        """Decide which nests threads share, and give each part its own of what all would write to."""
+        for item in self.placement.items:
+            if item.nodes[0].op in (WINDOWED, WINDOWED_WEIGHT):
+                self._share_windows(item)
+        for item, made in self.outlines.items():
+            own = totals(made)
+            if any(not self._can_be_divided(node, made) for node in own):
+                continue
+            span = nest_span(made, self.threads)
+            if span is not None:
+                self.spans[item] = span
+                for root in [
+                    *[node.out for node in own],
+                    *[n.out for n in item.nodes if n.out in self.storage.scratch],
+                ]:
+                    self.storage.divide(root, span.parts)
+
+    def _share_windows(self, item: Item) -> None:
+        node = item.nodes[0]
+        span = Plan.of(node).span(node.out.shape[1], self.threads)
+        if span is not None:
+            self.spans[item] = span
+            for root in node.outputs[0 if node.op is WINDOWED_WEIGHT else 1 :]:
+                self.storage.divide(root, span.parts)
+
+    def _can_be_divided(self, node: Node, made: Outline) -> bool:
+        """Whether parts can have totals of their own, to be added up when all are there."""
+        root = node.out
+        inside = any(reader in made.path for reader, _ in self.readers.get(root, ()))
+        return root in self.storage.pieces and root.size <= SMALL and root.dtype != np.bool_ and not inside
 
     def _settle_lives(self) -> None:
         """Let each piece of memory live until it is read the last time."""

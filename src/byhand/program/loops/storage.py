@@ -21,6 +21,9 @@ from byhand.program.packing import pack
 
 Strides = tuple[int, ...]
 
+STEP = 64
+"""Numbers: what two threads write shares no cache line."""
+
 
 @dataclass(frozen=True)
 class Spot:
@@ -49,6 +52,8 @@ class Storage:
     homes    for what is computed in the memory of another root, of a state for example, that root
     offsets  for what is computed in a part of that memory, where the part begins
     pieces   of the arena, for the rest of what is computed
+    scratch  roots that have memory for some of their axes only
+    divided  of roots of which each part of a shared loop has memory of its own: how many numbers each has
     pinned   roots that are reshaped by views, and so lie in the order that their value says
     """
 
@@ -57,6 +62,8 @@ class Storage:
     homes: dict[Value, Value] = field(default_factory=dict)
     offsets: dict[Value, int] = field(default_factory=dict)
     pieces: dict[Value, Piece] = field(default_factory=dict)
+    scratch: set[Value] = field(default_factory=set)
+    divided: dict[Value, int] = field(default_factory=dict)
     pinned: set[Value] = field(default_factory=set)
     nbytes: int = 0
 
@@ -81,6 +88,13 @@ class Storage:
         lies = (*[axis for axis in range(len(shape)) if axis not in order], *order)
         self.strides[root] = dense(shape, lies, 1)
         self.pieces[root] = Piece(math.prod(shape) * root.nbytes // max(root.size, 1), item, item)
+        self.scratch.add(root)
+
+    def divide(self, root: Value, parts: int) -> None:
+        """Give each part of a shared loop memory of its own for a root: one behind the other."""
+        dtype: Any = root.dtype
+        size = self.divided[root] = -(-self.pieces[root].nbytes // (STEP * dtype.itemsize)) * STEP
+        self.pieces[root].nbytes = parts * size * dtype.itemsize
 
     def place_in(self, root: Value, other: Value) -> None:
         """Compute a root in the memory of another one: a state, or what is used up."""

@@ -17,6 +17,7 @@ from typing import Any
 from byhand.program.loops.terms import (
     BOOLEAN,
     INDEX,
+    POINTERS,
     Block,
     Term,
     Type,
@@ -116,8 +117,8 @@ class _Function:
                 case ast.Assign(targets=[ast.Subscript(value=pointer, slice=index)], value=value):
                     place, kind = self._place(pointer, index)
                     self.block.run(f"store {kind.llvm} {self._as(self._value(value), kind).text}, ptr {place}")
-                case ast.For(target=ast.Name(id=name), iter=ast.Call(args=[count]), body=inner):
-                    self._loop(name, self._value(count), inner)
+                case ast.For(target=ast.Name(id=name), iter=ast.Call(args=[*bounds]), body=inner):
+                    self._loop(name, [self._value(bound) for bound in bounds], inner)
                 case ast.If(test=test, body=inner, orelse=[]):
                     self._branch(self._value(test), inner)
                 case ast.Return(value=ast.expr() as value):
@@ -131,12 +132,13 @@ class _Function:
                 case _:
                     raise TypeError(f"no statement of loops: {ast.unparse(statement)}")
 
-    def _loop(self, name: str, rounds: Term, body: Sequence[ast.stmt]) -> None:
-        """for name in range(rounds): one test before the first round, one after each."""
-        block, count = self.block, self._as(rounds, INDEX)
+    def _loop(self, name: str, bounds: Sequence[Term], body: Sequence[ast.stmt]) -> None:
+        """for name in range(stop), or in range(start, stop): one test before the first round, one after each."""
+        block, (start, stop) = self.block, [literal(0), *bounds][-2:]
+        count = self._as(stop, INDEX)
         inside, after = block.name("round"), block.name("after")
-        self._set(name, constant(0, INDEX))
-        some = compare(block, ">", count, constant(0, INDEX))
+        self._set(name, self._as(start, INDEX))
+        some = compare(block, ">", count, self._as(start, INDEX))
         block.run(f"br i1 {some.text}, label %{inside}, label %{after}")
         block.label(inside)
         place = self.variables[name][0]
@@ -145,7 +147,7 @@ class _Function:
         following = block.do(INDEX, f"add nsw i64 {now.text}, 1")
         block.run(f"store i64 {following.text}, ptr {place}")
         more = compare(block, "<", following, count)
-        short = rounds.type is None and rounds.literal < SHORTEST
+        short = start.type is stop.type is None and stop.literal - start.literal < SHORTEST
         block.run(f"br i1 {more.text}, label %{inside}, label %{after}{'' if short else self._rolled()}")
         block.label(after)
 
@@ -179,6 +181,8 @@ class _Function:
             case ast.Name(id=name) if name in self.variables:
                 place, kind = self.variables[name]
                 return self.block.do(kind, f"load {kind.llvm}, ptr {place}")
+            case ast.Name(id=name) if name in self.module.functions:  # for `lead`: a function of two integers
+                return Term(f"@{self.module.function(name, (INDEX, INDEX))[0]}", POINTERS["i8"])
             case ast.Constant(value=bool(value)):
                 return constant(value, BOOLEAN)
             case ast.Constant(value=int(value) | float(value)):

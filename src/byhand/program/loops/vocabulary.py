@@ -5,10 +5,10 @@ Each is a function of the text that is being written and of its arguments.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 
 from byhand.program.loops.blas import SYMBOLS, numpys_blas
+from byhand.program.loops.teamwork import DECLARED, FOLLOW, LEAD, MACHINE
 from byhand.program.loops.terms import (
     BOOLEAN,
     INDEX,
@@ -33,8 +33,6 @@ Reading it there takes no time; `array.ctypes.data` takes 1.0 µs, a third of th
 
 ANY_ORDER = "reassoc nsz contract"
 """What LLVM may do with a running sum: add up in as many lanes as the machine has."""
-
-MACHINE = platform.machine().lower()
 
 ROW_MAJOR, AS_IT_IS, FLIPPED = 101, 111, 112  # of CBLAS
 
@@ -135,7 +133,7 @@ def _gemm(symbol: str, kind: Type) -> Word:
         whole = f"i{8 * (blas.integer if blas is not None else 8)}"
         flips = [FLIPPED if flip.literal else AS_IT_IS for flip in (flip_a, flip_b)]
         arguments: list[tuple[str, object]] = [("i32", ROW_MAJOR), *[("i32", flip) for flip in flips]]
-        arguments += [(whole, x.literal) for x in (m, n, k)]
+        arguments += [(whole, _whole(block, x, whole)) for x in (m, n, k)]
         arguments += [(kind.llvm, cast(block, alpha, kind).text), ("ptr", a.text), (whole, lda.literal)]
         arguments += [("ptr", b.text), (whole, ldb.literal), (kind.llvm, cast(block, beta, kind).text)]
         arguments += [("ptr", c.text), (whole, ldc.literal)]
@@ -144,6 +142,41 @@ def _gemm(symbol: str, kind: Type) -> Word:
         return literal(None)
 
     return word
+
+
+def _whole(block: Block, x: Term, llvm: str) -> object:
+    """A number of rows as BLAS takes it; it may depend on the part that is computed."""
+    if x.type is None:
+        return x.literal
+    return x.text if llvm == "i64" else block.do(INDEX, f"trunc i64 {x.text} to {llvm}").text
+
+
+def _lead(block: Block, team: Term, given: Term, work: Term, parts: Term) -> Term:
+    """Have all parts of a function computed by whoever comes; see `teamwork`."""
+    block.declared["pause"], block.declared["lead"] = DECLARED, LEAD
+    block.run(f"call void @lead(i64 {team.text}, ptr {work.text}, i64 {given.text}, i64 {parts.literal})")
+    return literal(None)
+
+
+def _follow(block: Block, team: Term, patience: Term) -> Term:
+    """Compute parts of what others lead, until there has been none for a while; 1 if it is over for good."""
+    block.declared["pause"], block.declared["follow"] = DECLARED, FOLLOW
+    return block.do(INDEX, f"call i64 @follow(i64 {team.text}, i64 {patience.text})")
+
+
+def _keep(block: Block, memory: Term, k: Term, x: Term) -> Term:
+    """Write a number to place k of a memory of 8 bytes each; `kept_i8` and `kept_f8` read it."""
+    block.run(f"store {x.kind.llvm} {x.text}, ptr {_kept_at(block, memory, k)}")
+    return literal(None)
+
+
+def _kept(kind: Type) -> Word:
+    return lambda block, memory, k: block.do(kind, f"load {kind.llvm}, ptr {_kept_at(block, memory, k)}")
+
+
+def _kept_at(block: Block, memory: Term, k: Term) -> str:
+    place = block.do(INDEX, f"add i64 {memory.text}, {8 * k.literal}")
+    return block.do(INDEX, f"inttoptr i64 {place.text} to ptr").text
 
 
 def _flush(block: Block) -> Term:
@@ -185,6 +218,7 @@ WORDS: dict[str, Word] = {
     **{f"pointer_{code}": _pointer(kind) for code, kind in POINTERS.items()},
     **{f"argument_{code}": _argument(kind) for code, kind in POINTERS.items()},
     "at": _at, "flush": _flush, "restore": _restore,
+    "lead": _lead, "follow": _follow, "keep": _keep, "kept_i8": _kept(NUMBERS["i8"]), "kept_f8": _kept(NUMBERS["f8"]),
     "bits_f4": _bits(NUMBERS["f4"], NUMBERS["i4"]), "of_bits_f4": _bits(NUMBERS["i4"], NUMBERS["f4"]),
     "bits_f8": _bits(NUMBERS["f8"], NUMBERS["i8"]), "of_bits_f8": _bits(NUMBERS["i8"], NUMBERS["f8"]),
     "gemm_f4": _gemm(SYMBOLS[0], NUMBERS["f4"]), "gemm_f8": _gemm(SYMBOLS[1], NUMBERS["f8"]),
