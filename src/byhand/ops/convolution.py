@@ -45,11 +45,11 @@ def convolution_transpose(
     """The transpose of `convolution` in x, plus b[c]: (N, O, *out) · (O, C / groups, *k) → (N, C, *size)"""
     turned, y = _turned(weight, groups), last(y)
     each = zip(y.shape[1:], weight.shape[2:], size, stride, padding, dilation, strict=False)
-    phases = list(itertools.product(*[list(_phases(*along)) for along in each]))
+    ways = list(itertools.product(*[list(phases(*along)) for along in each]))
     if max(stride, default=1) == 1:
-        return second(_phase(y, turned, bias, phases[0], groups))
+        return second(_phase(y, turned, bias, ways[0], groups))
     out = np.zeros((len(y), *size, len(turned)), np.result_type(y, weight))
-    for phase in phases:
+    for phase in ways:
         out[(slice(None), *[places for places, *_ in phase])] = _phase(y, turned, None, phase, groups)
     if bias is not None:
         _add(out, bias)
@@ -167,7 +167,7 @@ def _add(out: Any, bias: Array) -> None:
 # What x[stride · q + r] is made of, for one remainder r: a convolution of its own, of stride 1.
 
 
-def _phases(count: int, kernel: int, size: int, stride: int, padding: tuple[int, int], dilation: int) -> Any:
+def phases(count: int, kernel: int, size: int, stride: int, padding: tuple[int, int], dilation: int) -> Any:
     """Along one axis, for each r: the places of x, the places in the kernel that reach them, border and dilation.
 
     stride · i + dilation · k − before = stride · q + r holds for every `step`-th k, from `first` on.

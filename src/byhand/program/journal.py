@@ -8,7 +8,7 @@ Called by `symbol`; `lowering` keeps the books.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,9 +86,9 @@ class Journal:
             self._ground = np.zeros(2 * step, np.uint8)  # not touched, so it costs no memory
         return np.ndarray(shape, dtype, self._ground, strides=strides)
 
-    def constants(self) -> list[Value]:
-        """The constants that some node reads."""
-        read = {x for node in self.nodes for x in node.values}
+    def constants(self, results: Iterable[Any] = ()) -> list[Value]:
+        """The constants that some node reads, or that are among the results."""
+        read = {x for node in self.nodes for x in node.values} | {x for x in results if isinstance(x, Value)}
         return [value for value in self._constants.values() if value in read]
 
     # writing

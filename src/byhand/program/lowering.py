@@ -32,10 +32,11 @@ def lower(program: Program, longest: int = LONGEST, kernels: Mapping[str, Kernel
     for node in program.nodes:
         lowering.node(node)
     journal, now = lowering.journal, lowering.now
+    outputs, writes = [now(x) for x in program.outputs], [(state, now(new)) for state, new in program.writes]
+    constants = journal.constants([*outputs, *[new for _, new in writes]])
     return Program(
         program.name, program.arguments, program.numbers, program.states,
-        [*program.constants, *journal.constants()], journal.nodes, [now(x) for x in program.outputs],
-        [(state, now(new)) for state, new in program.writes],
+        [*program.constants, *constants], journal.nodes, outputs, writes,
         [(number, now(new)) for number, new in program.number_writes],
     )  # fmt: skip
 

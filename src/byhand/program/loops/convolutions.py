@@ -10,11 +10,13 @@ share the parts; each has its own copy, which stays in its cache.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from byhand.ops.convolution import phases
 from byhand.program.ir import Node, Value
 from byhand.program.layout import dense
 from byhand.program.loops.moves import clearing, copying
@@ -22,7 +24,7 @@ from byhand.program.loops.products import CODES, matrix
 from byhand.program.loops.sharing import LEAST_PRODUCT, Span, span
 from byhand.program.loops.storage import Storage
 from byhand.program.primitives import PRODUCT, Primitive
-from byhand.program.symbol import made, operand
+from byhand.program.symbol import full, made, operand
 
 WINDOWED = Primitive("windowed", PRODUCT)
 """inputs: x (N, *sizes, C) and a matrix (kernel · C, O): (N · windows, O). attrs: kernel, stride, padding, dilation.
@@ -44,22 +46,34 @@ def convolution(x: Any, weight: Any, bias: Any, *, groups: int, **how: Any) -> A
     """`ops.convolution` of symbols, if it has one group."""
     if groups > 1 or not _known(x, weight):
         return NotImplemented
-    return _convolved(x, weight, bias, how)
+    out = _convolved(x, weight, **how)
+    return out if bias is None else out + bias.reshape(-1, *[1] * (x.ndim - 2))
 
 
 def convolution_transpose(
     y: Any, weight: Any, bias: Any, *, size: Sizes, stride: Sizes, padding: Any, dilation: Sizes, groups: int
 ) -> Any:
-    """`ops.convolution_transpose` of symbols, if it has one group and steps of 1: the kernel is turned round."""
-    if groups > 1 or max(stride, default=1) > 1 or not _known(y, weight):
+    """`ops.convolution_transpose` of symbols, if it has one group: a convolution for each place within a stride."""
+    if groups > 1 or not _known(y, weight):
         return NotImplemented
-    kernel = weight.shape[2:]
-    reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-    counts = zip(size, y.shape[2:], reach, padding, strict=True)
-    widths = tuple((r - before, n + before - count) for n, count, r, (before, _) in counts)
-    flip = (slice(None, None, -1),) * len(kernel)
-    turned = weight.swapaxes(0, 1)[(slice(None), slice(None), *flip)]
-    return _convolved(y, turned, bias, {"stride": stride, "padding": widths, "dilation": dilation})
+    turned, whole = weight.swapaxes(0, 1), slice(None)
+    flip = (whole, whole, *[slice(None, None, -1)] * (y.ndim - 2))
+    each = zip(y.shape[2:], weight.shape[2:], size, stride, padding, dilation, strict=True)
+    parts = []
+    for phase in itertools.product(*[list(phases(*along)) for along in each]):
+        places, taps, widths, spread = zip(*phase, strict=True)
+        kernel = turned[(whole, whole, *taps)][flip]
+        parts.append((places, _convolved(y, kernel, stride=(1,) * len(taps), padding=widths, dilation=spread)))
+    out = parts[0][1] if max(stride) == 1 else _put_together(y, parts, (len(y), turned.shape[0], *size))
+    return _plus(out, bias)
+
+
+def _put_together(y: Any, parts: Sequence[tuple[Any, Any]], shape: Sizes) -> Any:
+    """(N, C, *size), each part at its places, and zero where there is none."""
+    out = full(y.journal, shape, y.dtype.type(0), (0, *range(2, len(shape)), 1))
+    for places, part in parts:
+        out[(slice(None), slice(None), *places)] = part
+    return out
 
 
 def convolution_weight(y: Any, x: Any, *, kernel: Sizes, groups: int, **how: Any) -> Any:
@@ -87,18 +101,20 @@ def _known(x: Any, y: Any) -> bool:
     return x.dtype == y.dtype and x.dtype in CODES and x.size > 0 and y.size > 0
 
 
-def _convolved(x: Any, weight: Any, bias: Any, how: dict[str, Any]) -> Any:
+def _plus(x: Any, bias: Any) -> Any:
+    return x if bias is None else x + bias.reshape(-1, *[1] * (x.ndim - 2))
+
+
+def _convolved(x: Any, weight: Any, **how: Any) -> Any:
+    """The convolution of x (N, C, *sizes): (N, O, *windows)."""
     kernel, count, ndim = weight.shape[2:], weight.shape[0], x.ndim - 2
     windows = _counts(x.shape[2:], kernel, **how)
-    if min(windows, default=1) < 1:
-        return NotImplemented
     flat = weight.transpose(*range(2, weight.ndim), 1, 0).reshape(-1, count)
     if _is_product(kernel, **how):
         out = _images(x).reshape(-1, x.shape[1]) @ flat
     else:
         out = _node(WINDOWED, x, flat, (len(x) * math.prod(windows), count), {"kernel": kernel, **how})
-    out = out.reshape(len(x), *windows, count)
-    return (out if bias is None else out + bias).transpose(0, ndim + 1, *range(1, ndim + 1))
+    return out.reshape(len(x), *windows, count).transpose(0, ndim + 1, *range(1, ndim + 1))
 
 
 def _is_product(kernel: Sizes, *, stride: Sizes, padding: Any, dilation: Sizes) -> bool:
