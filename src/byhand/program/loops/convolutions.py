@@ -23,7 +23,7 @@ from byhand.program.loops.moves import clearing, copying
 from byhand.program.loops.products import CODES, matrix
 from byhand.program.loops.sharing import LEAST_PRODUCT, Span, span
 from byhand.program.loops.storage import Storage
-from byhand.program.primitives import PRODUCT, Primitive
+from byhand.program.primitives import CALL, PRODUCT, Primitive
 from byhand.program.symbol import full, made, operand
 
 WINDOWED = Primitive("windowed", PRODUCT)
@@ -240,6 +240,11 @@ class Plan:
     def span(self, count: int, threads: int) -> Span | None:
         """How threads share the parts, if each window is multiplied with so many columns."""
         return span(self.parts, threads) if self.parts * self.columns * count >= LEAST_PRODUCT else None
+
+
+def is_rigid(node: Node) -> bool:
+    """Whether the results of a node have a layout of their own, not that of a loop over them."""
+    return node.op.kind == CALL or node.op in (WINDOWED, WINDOWED_WEIGHT)
 
 
 def calls(node: Node, storage: Storage, names: Sequence[str], define: Callable[[str], str], shared: bool) -> list[str]:

@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from byhand.core.variable import Array
-from byhand.program.ir import ARGUMENT, CONSTANT, STATE, Program, Value, line
+from byhand.program.ir import Program, Value, line
 from byhand.program.loops.accumulation import accumulated
 from byhand.program.loops.assembly import Assembly, Kernel
 from byhand.program.loops.axes import Spaces
 from byhand.program.loops.blas import numpys_blas
-from byhand.program.loops.convolutions import KERNELS
+from byhand.program.loops.convolutions import KERNELS, is_rigid
 from byhand.program.loops.driver import Driver
 from byhand.program.loops.expressions import known
 from byhand.program.loops.parts import put_together
 from byhand.program.loops.placement import Placement
 from byhand.program.loops.rewriting import rewritten
 from byhand.program.loops.settlement import Settlement
-from byhand.program.loops.sources import sources
-from byhand.program.loops.storage import Storage
+from byhand.program.loops.sources import Source, sources
+from byhand.program.loops.storage import Storage, given_strides
 from byhand.program.loops.team import lanes
 from byhand.program.primitives import PRODUCT
 from byhand.program.profile import medians
@@ -29,6 +29,15 @@ from byhand.program.schedule import schedule
 def kernels() -> Mapping[str, Callable[..., Any]]:
     """What programs for loops are lowered with: convolutions as products of windows, if there is a BLAS to call."""
     return KERNELS if numpys_blas() is not None else {}
+
+
+def settled_first(program: Program, found: dict[Value, Source]) -> Storage:
+    """Where those values are that lie as they do, whatever loops would like: the given, and the rigid."""
+    storage = Storage(found)
+    for node in program.nodes:
+        if is_rigid(node):
+            storage.strides |= {out: given_strides(out) for out in node.outputs if out.dtype is not None}
+    return storage
 
 
 class Loops:
@@ -49,9 +58,10 @@ class Loops:
         found = sources(program)
         storage = Storage(found)
 
+        settled = settled_first(program, found)
+
         def fixed(x: Value, axis: int) -> int | None:
-            given = found[x].root.origin in (ARGUMENT, STATE, CONSTANT)
-            return storage.spot(x).strides[axis] if given and axis >= 0 else None
+            return settled.spot(x).strides[axis] if found[x].root in settled.strides and axis >= 0 else None
 
         placement = Placement(program, Spaces(program, found, fused), fused, fixed)
         self._settlement = Settlement(placement, storage, lanes() if threads is None else threads)

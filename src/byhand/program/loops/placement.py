@@ -17,7 +17,7 @@ from byhand.program.ir import CHECK, DRAW, Node, Program, Value
 from byhand.program.loops.axes import Spaces
 from byhand.program.primitives import COPY, FOLD, NUMERIC, VIEW, WINDOWS
 
-SHORT, NARROW, LONGER = 16, 64, 4
+SHORT, NARROW, LONGER = 15, 64, 4
 """Loops of at most SHORT rounds may be written out, if a node then has at most NARROW lines. The loop around them is
 what gets vectorised, and has at least LONGER times as many rounds."""
 
@@ -27,7 +27,7 @@ VECTOR = 8
 PLAIN, WRITTEN_OUT, NESTED = "plain", "written out", "nested"
 
 Steps = Callable[[Value, int], int | None]
-"""How far apart the numbers of a given value lie along an axis; None if the value is not given."""
+"""How far apart the numbers of a value lie along an axis; None if that depends on the loops."""
 
 
 @dataclass(eq=False)
@@ -225,13 +225,30 @@ class Placement:
             maker = self.maker(x)
             if maker in self.at and self.at[maker] is item and not self.ready(maker, node, x, item.loop):
                 return False
-            if form == NESTED and maker is None and self._step(node, x, item.loop) == 1 and self._is_inside(node, x):
-                return False  # a loop over neighbours in memory belongs inside
+            if form == NESTED and self._belongs_inside(node, x, item):
+                return False
         return True
 
-    def _is_inside(self, node: Node, x: Value) -> bool:
-        """Whether a node reads an operand in more loops than one; labels, one for each row, are read beside them."""
-        return sum(tag is not None for tag in self.spaces.reading(node, x)) > 1
+    def _belongs_inside(self, node: Node, x: Value, item: Item) -> bool:
+        """Whether an item's loop runs over neighbours in the memory of an operand, rows of which others run over.
+
+        Then it belongs inside of those. Of an operand that has no other loop it does not matter: a label for each row.
+        """
+        if item.loop is None or x.dtype is None or sum(tag is not None for tag in self.spaces.reading(node, x)) < 2:
+            return False
+        step = self._step(node, x, item.loop)
+        if step is not None:
+            return step == 1
+        maker = self.maker(x)
+        home = self.at.get(maker) if maker is not None else None
+        tags = self.spaces.reading(node, x)
+        return (
+            home is not None
+            and home is not item
+            and home.form == NESTED
+            and home.loop != item.loop
+            and home.loop in tags
+        )
 
     def _step(self, node: Node, x: Value, loop: int) -> int | None:
         """How far apart the numbers are that a node reads from something given, from one round to the next."""
@@ -284,10 +301,10 @@ class Placement:
         """These loops from the one with the longest steps in memory, by the largest operand that is given."""
         best, size = None, -1
         for x in node.values:
-            if x.dtype is not None and self.maker(x) is None and x.size > size:
-                steps = {tag: self._step(node, x, tag) or 0 for tag in self.spaces.reading(node, x) if tag in loops}
-                if len(steps) == len(loops):
-                    best, size = sorted(loops, key=lambda tag: -steps[tag]), x.size
+            if x.dtype is not None and x.size > size:
+                steps = {tag: self._step(node, x, tag) for tag in self.spaces.reading(node, x) if tag in loops}
+                if len(steps) == len(loops) and None not in steps.values():
+                    best, size = sorted(loops, key=lambda tag: -(steps[tag] or 0)), x.size
         if best is not None:
             return best
         tags, value = self.spaces.tags(node), node.inputs[0] if node.op.kind == FOLD else node.out

@@ -14,7 +14,7 @@ from byhand.program.ir import CHECK, CONSTANT, Node, Value
 from byhand.program.loops import moves
 from byhand.program.loops.accumulation import ACCUMULATE
 from byhand.program.loops.axes import Tags
-from byhand.program.loops.convolutions import WINDOWED, WINDOWED_WEIGHT, Plan
+from byhand.program.loops.convolutions import WINDOWED, WINDOWED_WEIGHT, Plan, is_rigid
 from byhand.program.loops.outline import Outline, outline, rolled
 from byhand.program.loops.parts import apart, box_of
 from byhand.program.loops.placement import Item, Placement
@@ -159,7 +159,7 @@ class Settlement:
         elif not self._takes_over(item.nodes[0]) and not (
             item.nodes[0].op is MATMUL and self._goes_into(item.nodes[0], item)
         ):
-            rigid = item.nodes[0].op in (WINDOWED, WINDOWED_WEIGHT)
+            rigid = is_rigid(item.nodes[0])
             for out in item.nodes[0].outputs:
                 if out.dtype is not None and out not in self.storage.strides:
                     wish = None if rigid else self._wish(out, item)
