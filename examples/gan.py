@@ -1,5 +1,7 @@
 """A generative adversarial network that learns a ring of eight Gaussians in the plane.
 
+Here the two networks learn by turns; `byhand train gan ring` has both learn in one step, by the loss of `GAN`.
+
 Run it: python examples/gan.py
 """
 
@@ -9,28 +11,16 @@ import math
 
 import byhand
 from byhand import nn, optim
+from byhand.data import datasets
+from byhand.models import GAN  # the whole network: byhand/models/gan.py
 
 byhand.manual_seed(0)
 corners = byhand.arange(8) * (2 * math.pi / 8)
 CENTRES = 2 * byhand.stack([corners.cos(), corners.sin()], 1)
+points = datasets.ring().tensors[0]  # near the eight centres
 
-
-def ring(count):
-    """Points (count, 2) near the eight centres."""
-    return CENTRES[byhand.randint(0, 8, (count,))] + 0.05 * byhand.randn(count, 2)
-
-
-def network(inputs, outputs, width=128):
-    return nn.Sequential(
-        nn.Linear(inputs, width),
-        nn.LeakyReLU(0.2),
-        nn.Linear(width, width),
-        nn.LeakyReLU(0.2),
-        nn.Linear(width, outputs),
-    )
-
-
-generator, critic = network(8, 2), network(2, 1)
+model = GAN(latent=8)
+generator, critic = model.generator, model.critic
 makes = optim.Adam(generator.parameters(), lr=1e-3, betas=(0.5, 0.999))
 judges = optim.Adam(critic.parameters(), lr=1e-3, betas=(0.5, 0.999))
 criterion = nn.BCEWithLogitsLoss()
@@ -58,12 +48,10 @@ def make(noise):
 
 
 for number in range(1, 4001):
-    judged = judge(ring(256), byhand.randn(256, 8))
+    judged = judge(points[byhand.randint(0, len(points), (256,))], byhand.randn(256, 8))
     made = make(byhand.randn(256, 8))
     if number % 500 == 0:
-        with byhand.no_grad():
-            points = generator(byhand.randn(2000, 8))
-            distance, nearest = byhand.cdist(points, CENTRES).min(1)
+        distance, nearest = byhand.cdist(model.generate(2000), CENTRES).min(1)
         hit = len(nearest[distance < 0.3].unique())
         near = (distance < 0.3).float().mean().item()
         print(f"step {number}: critic {judged.item():.3f}, generator {made.item():.3f}", end=", ")

@@ -1,49 +1,32 @@
 """Policy gradient (REINFORCE) on a small world: a cart that must stay near the middle of a windy line.
 
+Here one episode after another; `byhand train mlp:32 windy_line` plays many side by side.
+
 Run it: python examples/policy_gradient.py
 """
 
 from __future__ import annotations
 
-import random
-
 import byhand
 from byhand import nn, optim
+from byhand.data.datasets import WindyLine  # the whole world: byhand/data/datasets/worlds.py
 from byhand.distributions import Categorical
 
-
-class WindyLine:
-    """A cart on a line is pushed left or right and blown about; each step that it stays within ±1 gives 1."""
-
-    def __init__(self, seed):
-        self.random = random.Random(seed)
-
-    def reset(self):
-        self.place, self.speed, self.steps = self.random.uniform(-0.3, 0.3), 0.0, 0
-        return [self.place, self.speed]
-
-    def step(self, action):
-        wind = self.random.gauss(0, 0.02)
-        self.speed = 0.95 * self.speed + (0.04 if action == 1 else -0.04) + wind
-        self.place += self.speed
-        self.steps += 1
-        return [self.place, self.speed], 1.0, abs(self.place) > 1 or self.steps >= 200
-
-
 byhand.manual_seed(0)
-world = WindyLine(0)
+world = WindyLine()
 policy = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 2))
 optimizer = optim.Adam(policy.parameters(), lr=0.01)
 usual = 0.0
 
 for episode in range(1, 301):
-    state, done, chances, rewards = world.reset(), False, [], []
-    while not done:
-        choice = Categorical(logits=policy(byhand.tensor(state)))
+    state, done, chances, rewards = world.begin(1), False, [], []
+    while not done and len(rewards) < world.steps:
+        choice = Categorical(logits=policy(byhand.from_numpy(state)))
         action = choice.sample()
         chances.append(choice.log_prob(action))
-        state, reward, done = world.step(action.item())
-        rewards.append(reward)
+        state, reward, over = world.move(state, action.numpy())
+        rewards.append(reward.item())
+        done = over.item()
 
     returns, total = [], 0.0
     for reward in reversed(rewards):  # what came after each action, later rewards counting less
@@ -53,9 +36,9 @@ for episode in range(1, 301):
     returns = (returns - returns.mean()) / (returns.std() + 1e-6)
 
     optimizer.zero_grad()
-    loss = -(byhand.stack(chances) * returns).sum()  # ∇ E[R] = E[R ∇ log p]
+    loss = -(byhand.cat(chances) * returns).sum()  # ∇ E[R] = E[R ∇ log p]
     loss.backward()
     optimizer.step()
     usual = len(rewards) if episode == 1 else 0.95 * usual + 0.05 * len(rewards)
     if episode % 50 == 0:
-        print(f"episode {episode}: stays {usual:.0f} of 200 steps")
+        print(f"episode {episode}: stays {usual:.0f} of {world.steps} steps")

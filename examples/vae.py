@@ -1,6 +1,6 @@
 """A variational autoencoder on MNIST, which then makes digits up; four of them are printed.
 
-Run it: python examples/vae.py
+Run it: python examples/vae.py          (the same as: byhand train vae mnist; byhand sample RUN)
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ for epoch in range(1, 4):
     losses = [step(images).item() for images, _ in DataLoader(train, batch_size=128, shuffle=True)]
     print(f"epoch {epoch}: negative evidence bound {sum(losses) / len(losses):.2f} nats an image")
 
-with byhand.no_grad():
-    digits = model.decoder(byhand.randn(4, 10)).sigmoid().reshape(4, 28, 28)
+digits = model.generate(4)[:, 0]
 for row in range(0, 28, 2):  # two rows of pixels make one of characters
     print("  ".join("".join(" .:*#"[int(4.99 * x)] for x in digit[row : row + 2].mean(0).tolist()) for digit in digits))

@@ -18,8 +18,9 @@ SOURCE = ROOT / "src" / "byhand"
 # Bottom to top: a module imports from its own floor and the floors below. `utils` holds PyTorch's paths as aliases;
 # "byhand" is the package's own `__init__`, the public face: only what uses the library from outside stands above it.
 FLOORS = (
-    "core", "ops", "tensor", "creation", "linalg", "fft", "special", "autograd", "program", "func", "nn", "models",
-    "optim", "interop", "data", "utils", "train", "amp", "cuda", "backends", "accelerator", "jit", "distributions",
+    "core", "ops", "tensor", "creation", "linalg", "fft", "special", "autograd", "program", "func", "nn", "spectrum",
+    "models", "optim", "interop", "data", "utils", "train", "amp", "cuda", "backends", "accelerator", "random",
+    "testing", "distributed", "jit", "distributions",
     "byhand", "bench", "cli",
 )  # fmt: skip
 DEPENDENCIES = {"numpy", "safetensors", "rich", "typer"}

@@ -117,6 +117,8 @@ def test_loops_need_llvmlite(byhand: Any, monkeypatch: pytest.MonkeyPatch) -> No
         (["mlp:3", "moons", "--dialect", "shorthand"], "--dialect is one of longhand, planned, loops"),
         (["mlp:3", "moons", "--dialect", "planned", "--explain"], "--explain goes with the dialect longhand"),
         (["mlp:3", "moons", "--loss", "mse"], "the loss mse does not fit classes"),
+        (["vae", "mnist"], "vae cannot be written out as a whole file"),
+        (["mlp:3", "windy_line"], "windy_line cannot be written out"),
         (["mlp:3", "table.npz"], "table.npz cannot be written out; take a CSV file"),
         (["mlp:3", "odd.csv"], "its columns are not parted by one of"),
         (["mlp:3", "tiny_shakespeare"], "tinyshakespeare.txt"),

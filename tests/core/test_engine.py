@@ -12,6 +12,7 @@ import pytest
 
 import byhand
 from byhand.autograd import grad
+from byhand.core.op import OPS
 
 
 def leaf(*values: float) -> byhand.Tensor:
@@ -33,6 +34,26 @@ def test_each_node_is_walked_once() -> None:
         y = y + y
     y.sum().backward()
     assert x.grad.item() == 2.0**30
+
+
+def test_gradients_of_parts_are_added_where_they_belong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only for the first part an array of the whole is made: for T rows read one by one not T of them."""
+    made = []
+    for name in ("narrow", "getitem", "diagonal"):
+        derivative = OPS[name].rules[0]
+        rule = derivative.rule
+        monkeypatch.setattr(derivative, "rule", lambda *args, rule=rule: made.append(1) or rule(*args))
+    weights = [leaf(*row) for row in np.arange(12.0).reshape(3, 4)]
+    for track in (False, True):
+        for x in (leaf(*[0.0] * 12).reshape(3, 4), byhand.zeros(3, 4, dtype=byhand.float64).requires_grad_()):
+            made.clear()
+            y = x[0] * weights[0] + x[1] * weights[1] + x[0] * weights[2]
+            loss = y.sum() + 2 * x[:, 1:3].sum() + 3 * x.diagonal().sum() + 5 * x[2, 3] + 7 * x.narrow(0, 1, 2).sum()
+            [g] = grad(loss, x, create_graph=track)
+            expected = np.array([[8 + 3, 10 + 2, 12 + 2, 14], [4, 5 + 2 + 3, 6 + 2, 7], [0, 2, 2 + 3, 5]])
+            expected[1:] += 7
+            np.testing.assert_array_equal(g.array, expected)
+            assert len(made) == (7 if track else 1)
 
 
 def test_gradients_accumulate_until_they_are_cleared() -> None:

@@ -37,7 +37,11 @@ def test_one_thread_and_two() -> None:
 
 def test_another_blas_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "_libraries", lambda: iter(()))
-    assert threads.limit_blas_threads(1) is False
+    threads._function.cache_clear()
+    try:
+        assert threads.limit_blas_threads(1) is False and threads.get_num_threads() == 1
+    finally:
+        threads._function.cache_clear()
 
 
 def test_pytorchs_names() -> None:

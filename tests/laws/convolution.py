@@ -85,7 +85,8 @@ def settings(ndim: int, stride: int = 1, padding: Any = (0, 0), dilation: int = 
     return {"stride": (stride,) * ndim, "padding": (padding,) * ndim, "dilation": (dilation,) * ndim}
 
 
-# x, w, groups and settings: an image, many channels, asymmetric borders, steps, gaps, groups, 1 × 1, 1 and 3 axes
+# x, w, groups and settings: an image, many channels, asymmetric borders, steps, gaps, groups, 1 × 1, 1 and 3 axes, and
+# depthwise with steps and gaps
 CASES = (
     (spread(2, 2, 5, 6), spread(3, 2, 3, 3), 1, settings(2, padding=(1, 1))),
     (spread(2, 5, 4, 4), spread(2, 5, 2, 3), 1, settings(2, padding=(0, 1))),
@@ -95,6 +96,8 @@ CASES = (
     (spread(2, 3, 4, 4), spread(6, 1, 1, 1), 3, settings(2, stride=2)),
     (spread(2, 4, 9), spread(2, 2, 3), 2, settings(1, stride=2, padding=(3, 3))),
     (spread(1, 2, 3, 4, 4), spread(2, 2, 2, 2, 2), 1, settings(3, padding=(1, 1))),
+    (spread(2, 3, 4, 6), spread(3, 1, 3, 2), 3, settings(2, padding=(2, 1), dilation=2)),
+    (spread(2, 2, 7), spread(2, 1, 3), 2, settings(1, stride=2, padding=(1, 1))),
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 import byhand
 from byhand import nn, optim
 from byhand.core.errors import ShapeError, UsageError
-from byhand.models import GPT, VAE, CharacterRNN, LeNet, ResNet
+from byhand.models import GAN, GPT, VAE, CharacterRNN, Forecast, LeNet, ResNet
 
 TEXT = "abcd" * 20
 
@@ -82,7 +82,7 @@ def test_image_networks_learn(make: object) -> None:
 
 def test_the_autoencoder_lowers_its_bound() -> None:
     byhand.manual_seed(0)
-    model = VAE(16, hidden=12, latent=2)
+    model = VAE((1, 4, 4), hidden=12, latent=2)
     x = byhand.tensor(np.tile(np.eye(4, dtype=np.float32), (8, 1)).reshape(8, 1, 4, 4))
     optimizer = optim.Adam(model.parameters(), lr=0.01)
     losses = []
@@ -93,3 +93,41 @@ def test_the_autoencoder_lowers_its_bound() -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.7 * losses[0]
+    made = model.generate(5)
+    assert made.shape == (5, 1, 4, 4) and made.array.min() >= 0 and made.array.max() <= 1
+    assert model.training
+
+
+def test_each_part_of_the_gan_learns_from_its_own_loss() -> None:
+    byhand.manual_seed(0)
+    model = GAN((2,), width=4, latent=3)
+    x = byhand.randn(6, 2)
+    found, exposed, believed, made = model(x)
+    assert found.shape == exposed.shape == believed.shape == (6, 1) and made.shape == (6, 2)
+    assert byhand.equal(exposed, believed)
+    for part, learner, other in ((found + exposed, "critic", "generator"), (believed, "generator", "critic")):
+        model.zero_grad()
+        part.sum().backward(retain_graph=True)
+        assert all(p.grad is not None for p in getattr(model, learner).parameters())
+        assert all(p.grad is None for p in getattr(model, other).parameters())
+    loss = GAN.loss(found, exposed, believed).item()
+    by_hand = [-nn.functional.logsigmoid(s).mean().item() for s in (found, -exposed, believed)]
+    assert loss == pytest.approx(sum(by_hand))
+    assert GAN((1, 3, 3), 4, 2).generate(2).shape == (2, 1, 3, 3)
+
+
+def test_a_forecast_goes_on_alone() -> None:
+    byhand.manual_seed(0)
+    model = Forecast(hidden=8)
+    wave = (0.4 * byhand.arange(41)).sin().reshape(1, 41, 1)
+    optimizer = optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(wave[:, :-1]), wave[:, 1:])
+        loss.backward()
+        optimizer.step()
+    assert (model.ahead(wave[:, :31], 10) - wave[:, 31:]).abs().max().item() < 0.3
+    by_hand = wave[:, :31]
+    for _ in range(3):
+        by_hand = byhand.cat([by_hand, model(by_hand)[:, -1:]], 1)
+    assert byhand.allclose(model.ahead(wave[:, :31], 3), by_hand[:, 31:], atol=1e-5)

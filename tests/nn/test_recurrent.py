@@ -13,6 +13,7 @@ import byhand
 from byhand import nn
 from byhand.core.errors import DtypeError, ShapeError, UsageError
 from byhand.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence, pad_sequence
+from byhand.ops.recurrent import product
 from byhand.tensor import Tensor
 
 RNG = np.random.default_rng(0)
@@ -227,3 +228,23 @@ def test_a_compiled_step_trains_as_the_eager_one(name, dialect):
         return [run(x, y).item() for _ in range(4)]
 
     np.testing.assert_allclose(training(byhand.compile(dialect=dialect)), training(lambda f: f), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_products_of_a_step_in_parts(monkeypatch, name):
+    """As for a BLAS with which that pays, and as for one with which it does not."""
+    layer, x = getattr(nn, name)(3, 5).double(), Tensor(RNG.standard_normal((4, 16, 3)))
+    lengths = [4] * 8 + [3] * 5 + [1] * 3
+    found = []
+    for limit in (0, 300, 400):
+        monkeypatch.setattr(product, "MULTIPLICATIONS", limit)
+        assert [product.in_parts(rows, 75) for rows in (16, 13, 8)] == ([4, 1, 2] if limit else [1, 1, 1])
+        for given in (x, pack_padded_sequence(x, lengths)):
+            layer.zero_grad()
+            out, _ = layer(given)
+            out = out if isinstance(out, Tensor) else out.data
+            (out * out).sum().backward()
+            found.append([out.detach(), *[p.grad for p in layer.parameters()]])
+    for whole, parts in zip(found[:2] * 2, found[2:], strict=True):
+        for a, b in zip(whole, parts, strict=True):
+            np.testing.assert_allclose(a.array, b.array, rtol=1e-12)

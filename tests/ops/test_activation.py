@@ -57,3 +57,13 @@ def test_softmax_of_a_number_and_of_nothing() -> None:
 def test_softmax_does_not_depend_on_shifts() -> None:
     x = byhand.randn(4, 5, dtype=byhand.float64)
     np.testing.assert_allclose(byhand.softmax(x, 1), byhand.softmax(x + 1000, 1), rtol=1e-10)
+
+
+@pytest.mark.parametrize("count", [3, a.CLIPPED])
+def test_relu_keeps_the_sign_of_zero_and_nan(count):
+    x = np.resize(np.array([-0.0, np.nan, -np.inf], np.float32), count)
+    found = a.relu(x)
+    assert np.signbit(found[0])
+    assert np.isnan(found[1])
+    assert found[2] == 0
+    assert (a.relu(np.arange(-3, 3)) == [0, 0, 0, 0, 1, 2]).all()

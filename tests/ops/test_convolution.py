@@ -42,27 +42,48 @@ def test_windows_are_copied_in_parts(monkeypatch, groups):
         y = convolution.convolution(x, w, None, **settings)
         return [y, convolution.convolution_weight(y, x, kernel=(3, 3), **settings)]
 
+    def parts():
+        return [part for part, _ in convolution._parts(x.transpose(0, 2, 3, 1), (3, 3), **settings, count=4)]
+
+    monkeypatch.setattr(convolution, "SMALL", 0)
     monkeypatch.setattr(convolution, "PART", 1 << 30)
     whole = results()
-    assert len(convolution._parts(np.empty((5, 6, 6, 3, 3, groups, 4 // groups)))) == 1
+    assert parts() == [slice(0, 5)]
     monkeypatch.setattr(convolution, "PART", 1)
-    assert len(convolution._parts(np.empty((5, 6, 6, 3, 3, groups, 4 // groups)))) == 5
+    assert parts() == [slice(i, i + 1) for i in range(5)]
     for one, other in zip(whole, results(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
+def rows_of(x, kernel):
+    settings = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1, "count": 1}
+    parts = [rows for _, rows in convolution._parts(x, kernel, **settings)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
+
+
+def test_images_of_small_products_are_taken_together():
+    x = np.zeros((64, 28, 28, 1), np.float32)
+    assert convolution._pictures(x, 784, 9, 16)[0] == slice(0, 8)  # 6272 · 9 · 16 multiplications
+    assert convolution._pictures(x, 784, 9, 64)[0] == slice(0, 5)  # by bytes, since 2 images would be few
+
+
 def test_windows_are_copied_in_the_longer_runs():
-    x = spread(2, 12, 12, 1)
-    few = convolution._rows(windows.windows(x, (3, 3), (1, 1), (1, 1))[..., None, :])
+    few = rows_of(spread(2, 12, 12, 1), (3, 3))
     assert few.strides[2] > few.strides[1]  # one channel: place by place, so that the rows of x are the runs
-    many = convolution._rows(windows.windows(spread(2, 12, 12, 8), (3, 3), (1, 1), (1, 1))[..., None, :])
+    many = rows_of(spread(2, 12, 12, 8), (3, 3))
     assert many.strides[2] < many.strides[1]
+
+
+@pytest.mark.parametrize("channels", [1, 16])
+def test_windows_that_are_copied_as_elements_are_the_windows(channels):
+    x = spread(8, 20, 20, channels)
+    seen = windows.windows(x, (3, 3), (1, 1), (1, 1))
+    assert rows_of(x, (3, 3)).tolist() == [seen.reshape(-1, 9 * channels).tolist()]
 
 
 def test_a_kernel_of_one_place_copies_nothing():
     x = spread(2, 4, 4, 3)
-    rows = convolution._rows(windows.windows(x, (1, 1), (1, 1), (1, 1))[..., None, :])
-    assert np.shares_memory(rows, x)
+    assert np.shares_memory(rows_of(x, (1, 1)), x)
 
 
 def test_no_columns_are_kept_for_backward():
@@ -80,6 +101,7 @@ def test_an_empty_batch_has_a_gradient_of_zeros():
 
 
 def test_a_program_multiplies_few_parts(monkeypatch):
+    monkeypatch.setattr(convolution, "SMALL", 0)
     monkeypatch.setattr(convolution, "PART", 1)
     x = byhand.randn(20, 4, 6, 6)
     step = byhand.compile(lambda w: F.conv2d(x, w), dialect="planned")

@@ -77,3 +77,25 @@ def test_sync_batch_norm_is_batch_norm(shape):
 def test_dropout_of_channels_at_rest(name, shape):
     mine, other = twins(name, 0.3)
     compare(mine.eval(), other.eval(), [values(*shape)])
+
+
+ROWS = [
+    ("LayerNorm", (40,), {}), ("LayerNorm", (40,), {"bias": False}), ("LayerNorm", ((8, 40),), {}),
+    ("LayerNorm", (40,), {"elementwise_affine": False}), ("RMSNorm", (40,), {}),
+    ("RMSNorm", ((8, 40),), {"elementwise_affine": False}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "arguments", "options"), ROWS)
+def test_many_rows(name, arguments, options):
+    """Enough values for the way by products, also where the mean is far from 0."""
+    mine, other = twins(name, *arguments, **options)
+    data, g = RNG.standard_normal((64, 8, 40)) + 30, RNG.standard_normal((64, 8, 40))
+    x, y = Tensor(data).requires_grad_(), torch.tensor(data, requires_grad=True)
+    out, expected = mine(x), other(y)
+    out.backward(Tensor(g))
+    expected.backward(torch.tensor(g))
+    close(out, expected, "the value")
+    close(x.grad, y.grad, "the gradient")
+    for p, q in zip(mine.parameters(), other.parameters(), strict=True):
+        close(p.grad, q.grad, "the gradient of a parameter")

@@ -14,6 +14,7 @@ from parity.tensor_cases import CALLS, IN_PLACE, METHODS, Call, D, U
 torch = pytest.importorskip("torch")
 
 import byhand  # noqa: E402
+from byhand.tensor.refused import REASONS  # noqa: E402
 
 Tensor = byhand.Tensor
 TOLERANCE = {"rtol": 1e-9, "atol": 1e-9}
@@ -36,7 +37,13 @@ ELSEWHERE = {
         "is_inference_mode_enabled", "strided",
         "GradScaler", "autocast", "are_deterministic_algorithms_enabled", "use_deterministic_algorithms",
         "get_default_device", "set_default_device", "get_float32_matmul_precision", "set_float32_matmul_precision",
+        "get_num_interop_threads", "set_num_interop_threads", "set_flush_denormal", "can_cast",
     },
+    "refused, or a question answered with no: tests/tensor/test_refused.py": {
+        *" ".join(REASONS.values()).split(),
+        "is_conj", "is_inference", "is_neg", "is_pinned", "is_shared", "new", "to_dense",
+    },
+    "warns of its age: parity/test_spectrum.py": {"range"},
     "shares memory: tests/test_creation.py": {"from_numpy", "from_dlpack", "numpy", "data_ptr", "frombuffer"},
     "the tape: tests/autograd": {
         "backward", "requires_grad_", "register_hook", "retain_grad", "detach_", "register_post_accumulate_grad_hook",
@@ -237,3 +244,11 @@ def test_what_is_not_in_pytorch_is_known() -> None:
     """Public names of byhand that PyTorch lacks; additions are deliberate."""
     assert {n for n in public(byhand) if not hasattr(torch, n)} == {"ByhandError"}
     assert {n for n in public(Tensor) if not hasattr(torch.Tensor, n)} == {"maximum_", "minimum_"}
+
+
+def test_which_dtypes_can_be_cast() -> None:
+    names = ("float32", "float64", "int8", "int64", "uint8", "bool", "complex64")
+    for one in names:
+        for other in names:
+            expected = torch.can_cast(getattr(torch, one), getattr(torch, other))
+            assert byhand.can_cast(getattr(byhand, one), getattr(byhand, other)) == expected, (one, other)

@@ -28,7 +28,7 @@ from byhand.program.ir import (
     order_of,
     verify,
 )
-from byhand.program.planned import Planned, runtime
+from byhand.program.planned import Planned, lengthening, moves, runtime
 from byhand.program.primitives import (
     ADD_AT,
     ARITHMETIC,
@@ -53,15 +53,20 @@ NAMED = {
     for op in (ADD_AT, ASSIGN, BROADCAST, CAST, COPY, INDEX, MATMUL, RESHAPE, SLICE, TRANSPOSE, WHERE)
 }  # fmt: skip
 
-TINY = {"SMALLEST": 32, "LEAST": 32, "PART": 16, "WORTH_IT": 64, "LARGEST": 64, "MULTIPLE": 2}
+TINY = {
+    tiling: {"SMALLEST": 32, "LEAST": 32, "PART": 16, "WORTH_IT": 64, "LARGEST": 64, "MULTIPLE": 2},
+    lengthening: {"LEAST": 4, "PLENTY": 4},
+    moves: {"LEAST": 4},
+}
 
 
 @contextlib.contextmanager
 def tiny_tiles() -> Iterator[None]:
-    """Within, even the small arrays of a test are worth a tile."""
+    """Within, even the small arrays of a test are worth a tile, and copies in runs."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in TINY.items():
-            patch.setattr(tiling, name, value)
+        for module, sizes in TINY.items():
+            for name, value in sizes.items():
+                patch.setattr(module, name, value)
         yield
 
 

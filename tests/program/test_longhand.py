@@ -219,6 +219,15 @@ def test_a_matrix_product_and_a_bias_are_a_layer() -> None:
     assert "# update" in step.source
 
 
+def test_the_bias_of_a_batch_of_sequences_needs_no_matrix() -> None:
+    model = nn.Linear(6, 3)
+    step = byhand.compile(dialect="longhand")(
+        lambda x: byhand.autograd.grad((model(x) ** 2).sum(), list(model.parameters()))
+    )
+    step(byhand.randn(2, 5, 6))
+    assert "d_z.sum(axis=(0, 1))" in step.source and "d_z.reshape(10, 3).T @ x.reshape(10, 6)" in step.source
+
+
 def test_names_of_arguments_win() -> None:
     model = nn.Linear(6, 3)
 

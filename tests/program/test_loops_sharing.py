@@ -17,7 +17,7 @@ import byhand
 from byhand import nn
 from byhand.core.threads import get_num_threads, limit_blas_threads
 from byhand.nn import functional as F
-from byhand.program.loops import Loops, executable, sharing
+from byhand.program.loops import Loops, executable, settlement, sharing
 from byhand.program.loops.machine_code import INTEGER, functions
 from byhand.program.loops.sharing import Span, span
 from byhand.program.loops.team import Team, memory
@@ -34,6 +34,7 @@ def everything_is_shared(one_thread: None, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(executable, "lanes", lambda: THREADS)
     for name in ("LEAST", "LEAST_PRODUCT", "STEP", "FEW"):
         monkeypatch.setattr(sharing, name, 1)
+    monkeypatch.setattr(settlement, "WORTH", 0)
 
 
 # The parts.

@@ -55,6 +55,8 @@ OPAQUE |= {
     name for name in NAMES
     if name.rpartition("-")[0] in {*SPECIAL, "logcumsumexp", "mode_place", "scatter_reduce"}
 }  # fmt: skip
+# Depthwise convolutions are sums of products over views that overlap.
+OPAQUE |= {f"convolution{kind}-{i}" for kind in ("", "_transpose", "_weight") for i in (9, 10)}
 
 
 def operands(sample: Sample, dtype: Any = np.float64, memory: Any = "C") -> tuple[Any, list[Any], dict[str, Any]]:

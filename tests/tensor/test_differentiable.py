@@ -106,3 +106,49 @@ def test_grad_fn_names_the_op() -> None:
     x = byhand.ones(2, requires_grad=True)
     assert "mul" in repr((x * 2).grad_fn.op) and x.grad_fn is None
     assert "grad_fn=<mul>" in repr(x * 2)
+
+
+def test_a_hook_after_the_gradient_was_added() -> None:
+    seen: list[list[float]] = []
+    w = byhand.ones(2, requires_grad=True)
+
+    def look(p: byhand.Tensor) -> None:
+        assert p is w and p.grad is not None
+        seen.append(p.grad.tolist())
+
+    handle = w.register_post_accumulate_grad_hook(look)
+    w.register_hook(lambda g: g * 10)
+    for _ in range(2):
+        (w * 2).sum().backward()
+    assert seen == [[20.0, 20.0], [40.0, 40.0]]
+    handle.remove()
+    (w * 2).sum().backward()
+    assert len(seen) == 2
+    with pytest.raises(GraphError, match="is for leaf tensors"):
+        (w * 2).register_post_accumulate_grad_hook(look)
+    with pytest.raises(GraphError, match="needs a tensor that requires a gradient"):
+        byhand.ones(2).register_post_accumulate_grad_hook(look)
+
+
+def test_updates_in_the_backward_pass() -> None:
+    """An optimiser for each parameter, run as soon as its gradient is there: what saves the memory of gradients."""
+    byhand.manual_seed(0)
+    models = [byhand.nn.Linear(3, 2), byhand.nn.Linear(3, 2)]
+    models[1].load_state_dict(models[0].state_dict())
+    whole = byhand.optim.SGD(models[0].parameters(), 0.1)
+    each = {p: byhand.optim.SGD([p], 0.1) for p in models[1].parameters()}
+
+    def update(p: byhand.Tensor) -> None:
+        each[p].step()
+        each[p].zero_grad()
+
+    for p in models[1].parameters():
+        p.register_post_accumulate_grad_hook(update)
+    for _ in range(3):
+        x = byhand.randn(4, 3)
+        whole.zero_grad()
+        for model in models:
+            model(x).pow(2).sum().backward()
+        whole.step()
+    for p, q in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        assert byhand.equal(p, q) and q.grad is None

@@ -1,25 +1,43 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from byhand import nn, optim
 from byhand.core.errors import UsageError
 from byhand.data import datasets
-from byhand.train.recipe import OPTIMIZERS, RECIPES, SCHEDULES, Recipe, recipe_for
+from byhand.train.recipe import ELSEWHERE, OPTIMIZERS, RECIPES, SCHEDULES, Recipe, recipe_for
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_by_name(name: str) -> None:
-    optimizer = Recipe(optimizer=name, weight_decay=0.01).make_optimizer(nn.Linear(2, 2))
+    optimizer = Recipe(optimizer=name).make_optimizer(nn.Linear(2, 2))
     kind, usual = OPTIMIZERS[name]
     assert type(optimizer) is kind
-    assert optimizer.param_groups[0]["lr"] == usual and optimizer.param_groups[0]["weight_decay"] == 0.01
+    assert optimizer.param_groups[0]["lr"] == usual
+    if name == "rprop":
+        with pytest.raises(UsageError, match="rprop has no weight decay"):
+            Recipe(optimizer=name, weight_decay=0.01).make_optimizer(nn.Linear(2, 2))
+    else:
+        decaying = Recipe(optimizer=name, weight_decay=0.01).make_optimizer(nn.Linear(2, 2))
+        assert decaying.param_groups[0]["weight_decay"] == 0.01
+
+
+def test_every_optimiser_can_be_chosen_or_is_refused_with_a_reason() -> None:
+    every = {kind for kind in vars(optim).values() if isinstance(kind, type) and issubclass(kind, optim.Optimizer)}
+    offered = {kind.__name__.lower() for kind, _ in OPTIMIZERS.values()} | {name.replace("_", "") for name in ELSEWHERE}
+    assert {kind.__name__.lower() for kind in every - {optim.Optimizer}} == offered
+    for name, reason in ELSEWHERE.items():
+        with pytest.raises(UsageError, match=re.escape(f"{name} cannot be chosen here: {reason}")):
+            Recipe(optimizer=name)
 
 
 def test_momentum() -> None:
     assert Recipe(optimizer="sgd", momentum=0.9).make_optimizer(nn.Linear(2, 2)).param_groups[0]["momentum"] == 0.9
+    assert Recipe(momentum=0.5).make_optimizer(nn.Linear(2, 2)).param_groups[0]["betas"] == (0.5, 0.999)
     with pytest.raises(UsageError, match="momentum is an option of sgd"):
-        Recipe(optimizer="adam", momentum=0.9).make_optimizer(nn.Linear(2, 2))
+        Recipe(optimizer="adagrad", momentum=0.9).make_optimizer(nn.Linear(2, 2))
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from byhand.autograd import functional
+from byhand.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from byhand.autograd.function import Function
 from byhand.autograd.functional import hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from byhand.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
@@ -11,7 +12,7 @@ from byhand.core.tape import enable_grad, inference_mode, no_grad, set_grad_enab
 from byhand.tensor import Tensor as Variable
 
 __all__ = [
-    "Function", "GradcheckError", "Variable", "backward", "enable_grad", "functional", "grad", "gradcheck",
-    "gradgradcheck", "hessian", "hvp", "inference_mode", "jacobian", "jvp", "no_grad", "set_grad_enabled",
-    "value_and_grad", "vjp",
+    "Function", "GradcheckError", "Variable", "backward", "detect_anomaly", "enable_grad", "functional", "grad",
+    "gradcheck", "gradgradcheck", "hessian", "hvp", "inference_mode", "jacobian", "jvp", "no_grad",
+    "set_detect_anomaly", "set_grad_enabled", "value_and_grad", "vjp",
 ]  # fmt: skip

@@ -112,6 +112,7 @@ class ArrayWatch:
     """
 
     BLUR = 256  # bytes of change below which no snapshot is taken
+    FAR = 1 << 20  # nor as long as there is no new peak, even if so many bytes of Python objects have gone meanwhile
 
     def __init__(self) -> None:
         self.peak = 0
@@ -120,7 +121,8 @@ class ArrayWatch:
     def __call__(self, frame: Any, event: str, argument: Any) -> ArrayWatch:
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         now, highest = tracemalloc.get_traced_memory()
-        if abs(now - self.total) > self.BLUR or highest - self.total > self.BLUR:
+        changed = abs(now - self.total) > self.BLUR or highest - self.total > self.BLUR
+        if changed and self.live + highest - self.total > self.peak - self.FAR:
             self.look()
         return self
 

@@ -18,7 +18,8 @@ TrainDataset = Annotated[
 Trained = Annotated[
     list[str] | None,
     typer.Argument(
-        help="A model (mlp:30, lenet, resnet, lstm, gpt, ...), a dataset of `byhand datasets` or a file, or both.",
+        help="A model (mlp:30, lenet, resnet, lstm, gpt, vae, gan, ...), a dataset of `byhand datasets` or a file, "
+        "or both.",
         metavar="[MODEL] [DATASET]",
         show_default="digits",
     ),
@@ -27,9 +28,7 @@ RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.", metavar=
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON instead of a table.")]
 
-WrittenModel = Annotated[
-    str, typer.Argument(help="softmax, mlp:30, mlp:256,128, lenet, ..., or FILE.py:function.", metavar="MODEL")
-]
+WrittenModel = Annotated[str, typer.Argument(help="softmax, mlp:30, mlp:256,128 or FILE.py:function.", metavar="MODEL")]
 Explain = Annotated[bool, typer.Option("--explain", help="Beside each line the rule that it comes from.")]
 WrittenDialect = Annotated[
     str, typer.Option(help="longhand: a file to read; planned or loops: the step as it runs.", metavar="DIALECT")
@@ -38,7 +37,7 @@ OutFile = Annotated[Path | None, typer.Option(help="Write to this file.", metava
 
 Model = Annotated[
     str | None,
-    typer.Option(help="softmax, mlp:256,128, lenet, lstm, gpt, ..., or FILE.py:function.", rich_help_panel=MODEL),
+    typer.Option(help="softmax, mlp:256,128, lenet, lstm, gpt, vae, ..., or FILE.py:function.", rich_help_panel=MODEL),
 ]
 Activation = Annotated[str | None, typer.Option(help="relu, tanh, sigmoid, gelu, ...", rich_help_panel=MODEL)]
 Dropout = Annotated[float | None, typer.Option(help="Share of hidden units to drop.", rich_help_panel=MODEL)]
@@ -57,14 +56,23 @@ Epochs = Annotated[int | None, typer.Option(min=0, help="Passes over the trainin
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Samples a step.", rich_help_panel=TRAINING)]
 Optimizer = Annotated[
     str | None,
-    typer.Option(help="sgd, adam, adamw, nadam, rmsprop, adagrad or adadelta.", rich_help_panel=TRAINING),
+    typer.Option(
+        help="sgd, adam, adamw, nadam, radam, adamax, adafactor, rmsprop, adagrad, adadelta, asgd or rprop.",
+        rich_help_panel=TRAINING,
+    ),
 ]
 LearningRate = Annotated[float | None, typer.Option("--lr", help="Learning rate.", rich_help_panel=TRAINING)]
-Momentum = Annotated[float | None, typer.Option(help="Of sgd and rmsprop.", rich_help_panel=TRAINING)]
+Momentum = Annotated[
+    float | None, typer.Option(help="Of sgd and rmsprop; β₁ of Adam's kind.", rich_help_panel=TRAINING)
+]
 WeightDecay = Annotated[float | None, typer.Option(help="L2 penalty (adamw: decoupled).", rich_help_panel=TRAINING)]
 Schedule = Annotated[
     str | None,
-    typer.Option(help="constant, cosine, step, exponential, onecycle or plateau.", rich_help_panel=TRAINING),
+    typer.Option(
+        help="constant, linear, cosine, warmup, onecycle, restarts, polynomial, exponential, step, multistep "
+        "or plateau.",
+        rich_help_panel=TRAINING,
+    ),
 ]
 Loss = Annotated[str | None, typer.Option(help="cross_entropy, hinge, or mse for numbers.", rich_help_panel=TRAINING)]
 LabelSmoothing = Annotated[float | None, typer.Option(help="Of the cross-entropy.", rich_help_panel=TRAINING)]

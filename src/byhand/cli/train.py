@@ -64,10 +64,7 @@ def train(
         if not quiet:
             typer.echo(f"kept in {job.run.path}")
         if "test" in result:
-            name = "accuracy" if job.classification else "r2"
-            if job.split.kind == "text":
-                typer.echo(f"test loss {result['test']['loss']:.4f} nats a character")
-            typer.echo(f"test {name} {result['test'][name]:.4f}")
+            typer.echo("\n".join(job.task.report(result["test"])))
 
 
 def _begin(names: list[str], given: dict[str, Any], target: str | None, out: Path | None) -> Job:
@@ -115,14 +112,13 @@ def announcement(job: Job) -> list[str]:
     count = sum(p.numel() for p in model.parameters())
     shape = "×".join(map(str, split.shape))
     parts = ", ".join(f"{len(part):,} {name}" for name, part in job.parts.items())
-    what = f"{split.classes} classes" if job.classification else "numbers to predict"
     lr = job.recipe.make_optimizer(model).param_groups[0]["lr"]
     how = [f"{recipe.optimizer}, lr {lr:g}", f"batch {recipe.batch_size}", f"{recipe.epochs} epochs"]
     how += [recipe.schedule] if recipe.schedule != "constant" else []
     extras = {name: getattr(recipe, name) for name in ("dropout", "label_smoothing", "weight_decay", "clip_norm")}
     how += [f"{name.replace('_', ' ')} {value:g}" for name, value in extras.items() if value]
     return [
-        f"data   {split.name}: {shape}, {what}; {parts}",
+        f"data   {split.name}: {shape}, {job.task.aim(split)}; {parts}",
         f"model  {recipe.model}: {count:,} parameters",
         f"how    {', '.join(how)}, seed {recipe.seed}",
     ]

@@ -98,13 +98,19 @@ class _Job:
     @classmethod
     def begin(cls, dataset: str, given: dict[str, Any], target: str | None) -> _Job:
         """The recipe of the dataset with plain SGD in the place of its own optimiser, and with what is given."""
-        from byhand.train.architecture import is_file_spec
+        from byhand.core.errors import UsageError
+        from byhand.train import architecture
         from byhand.train.recipe import recipe_for
 
         plain: dict[str, Any] = {"optimizer": "sgd", "schedule": "constant", "dropout": 0.0, "label_smoothing": 0.0}
         recipe = dataclasses.replace(recipe_for(dataset).without_optimizer(), **plain).replace(**given)
+        if not architecture.is_plain(recipe.model) and not architecture.is_file_spec(recipe.model):
+            raise UsageError(
+                f"{recipe.model} cannot be written out as a whole file; in Python, `step.source` of a compiled step is "
+                "its training step written out"
+            )
         loader, shape, outputs, kind, classification = _facts(dataset, recipe, target)
-        own = is_file_spec(recipe.model)
+        own = architecture.is_file_spec(recipe.model)
         if not own:
             shape = (math.prod(shape),)
         if kind != "table" and loader[0] in ("load_idx", "load_cifar10", "load_digits"):

@@ -25,6 +25,19 @@ complex64 = cfloat = np.dtype(np.complex64)
 complex128 = cdouble = np.dtype(np.complex128)
 
 
+class _Absent:
+    """A dtype of PyTorch's that NumPy has not: it can be named, as scripts do at their beginning, and not be used."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"{self.name}, which NumPy has not,"
+
+
+bfloat16 = _Absent("bfloat16")
+
+
 class _Default:
     dtype: np.dtype[Any] = float32
 
@@ -55,6 +68,12 @@ def resolve(dtype: Any) -> np.dtype[Any]:
     if found.kind not in "fiubc":
         raise DtypeError(f"a tensor cannot hold {found}; use float32, float64, an integer type or bool")
     return found
+
+
+def can_cast(from_: Any, to: Any) -> builtins.bool:
+    """Whether values of one dtype can become another's without losing their kind: complex > float > integer > bool."""
+    ranks = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
+    return ranks[resolve(from_).kind] <= ranks[resolve(to).kind]
 
 
 class device:

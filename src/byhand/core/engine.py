@@ -93,11 +93,17 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
         if node.serial < clock.last:
             mutation.verify(node)
         shared: dict[str, Any] = {}
-        for i, source in enumerate(node.inputs):
+        inputs = node.inputs
+        for i in op.backwards or range(len(inputs)):
+            source = inputs[i]
             if source is None or (needed is not None and source not in needed):
                 continue
             derivative = op.rule(i) if op.variadic else op.rules.get(i)
             if derivative is None:
+                continue
+            if op.part and source in owned and g.dtype == source.dtype:
+                where = op.kernel(grads[source], **node.attrs)
+                where += g
                 continue
             places = None if on_tensors else derivative.positions
             if watcher is not None:
@@ -119,6 +125,8 @@ def _walk(roots: Any, targets: set[Node] | None, create_graph: bool, retain_grap
                 else:
                     push(heap, (-source.serial, source))
                     grads[source] = gx
+                if op.part and not on_tensors:
+                    owned.add(source)  # its rule makes an array of its own: zeros, with g where the view looks
             elif source in owned:
                 np.add(grads[source], gx, out=grads[source])
             else:
@@ -163,6 +171,9 @@ def _deliver(
             g = _run_hooks(node, g, on_tensors)
         if targets is None:
             _accumulate(node, g, on_tensors)
+            if node.hooks is not None:
+                for hook in [hook for hook in node.hooks.values() if hook.late]:
+                    hook.function(None)
         elif node in targets:
             found[node] = g
 
@@ -247,6 +258,8 @@ def _run_hooks(node: Node, g: Any, on_tensors: bool) -> Any:
     turned = tensor.array.dtype.kind == "c"
     tensor = conj(tensor) if turned else tensor
     for hook in list((node.hooks or {}).values()):
+        if hook.late:
+            continue
         replaced = hook.function(tensor)
         if replaced is not None:
             tensor = replaced

@@ -18,6 +18,7 @@ class Hook(NamedTuple):
     function: Callable[..., Any]
     with_kwargs: bool = False
     always_call: bool = False
+    late: bool = False  # on a leaf: after its gradient was added to `.grad`
 
 
 Hooks = dict[int, Hook]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from byhand.tensor import Tensor
 
 OPS: dict[str, Op] = {}
+WATCHERS: list[Callable[[Op], Any]] = []  # called with each op defined from now on: modules may be loaded late
+
 VARARGS = 0x04  # the flag of a code object that takes *args
 
 # Kinds: what the compiler may do with an op.
@@ -72,7 +74,10 @@ class Op:
     shared    values that several rules need and that are computed once for each gradient that arrives; see `share`
     expects   the shapes an error message names
     onnx      the operator of the same meaning in ONNX, if there is one
+    part      whether it is a view of some of the values, each once: a gradient is then added just there
     call      the function that records, which `op` returns
+    backwards the order in which a walk back asks for gradients, () for as they come: a layer's parameters before its
+              input, whose gradient can then take the memory of what theirs were made of
     """
 
     call: Callable[..., Any]  # the recording function; set once it is made
@@ -86,15 +91,17 @@ class Op:
         residuals: dict[str, Callable[..., Any] | None],
         expects: str | None,
         onnx: str | None,
+        part: bool = False,
     ) -> None:
         self.name, self.kernel, self.kind, self.ufunc = name, kernel, kind, ufunc
-        self.residuals, self.expects, self.onnx = residuals, expects, onnx
+        self.residuals, self.expects, self.onnx, self.part = residuals, expects, onnx, part
         self.operands, self.attributes, self.variadic = signature(kernel)
+        self.backwards = () if self.variadic else (*range(1, len(self.operands)), 0)
         self.rules: dict[int, Derivative] = {}
         self.shared: dict[str, Derivative] = {}
         self.keeps: dict[tuple[bool, ...], tuple[bool, ...]] = {}
-        # the same for fixed arities, by the bits of which operands are tracked: the recorder needs no call
-        self.masks: list[tuple[bool, ...]] = []
+        # the same for fixed arities, by the bits of which operands are tracked: the recorder needs a call once only
+        self.masks: list[tuple[bool, ...] | None] = []
         self.inplace = f"{name}_"
         self.saves = False  # whether some rule needs a value, so that a second backward needs retain_graph
 
@@ -110,6 +117,11 @@ class Op:
         found = self.keeps.get(tracked)
         if found is None:
             found = self.keeps[tracked] = tuple(self._keep(tracked))
+        return found
+
+    def mask(self, bits: int) -> tuple[bool, ...]:
+        """`keep` for the operands whose bits are set, put where the recorder looks first."""
+        found = self.masks[bits] = tuple(self._keep(tuple([bool(bits >> i & 1) for i in range(len(self.operands))])))
         return found
 
     def _keep(self, tracked: tuple[bool, ...]) -> Iterator[bool]:
@@ -140,17 +152,20 @@ def op(
     residuals: dict[str, Callable[..., Any] | None] | None = None,
     expects: str | None = None,
     onnx: str | None = None,
+    part: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
     """Turn a NumPy kernel into a function that computes on arrays and records on tensors."""
     from byhand.core.recorder import recorder  # the recorder reads Op; kept apart so that each fits on a page
 
     def define(kernel: Callable[..., Any]) -> Callable[..., Tensor]:
-        record = Op(name or kernel.__name__, kernel, kind, ufunc, residuals or {}, expects, onnx)
+        record = Op(name or kernel.__name__, kernel, kind, ufunc, residuals or {}, expects, onnx, part)
         if record.name in OPS:
             raise ValueError(f"the table of ops has a {record.name} already")
         OPS[record.name] = record
         record.call = call = functools.wraps(kernel)(recorder(record))
         call.op = record  # type: ignore[attr-defined]
+        for watcher in WATCHERS:
+            watcher(record)
         return call
 
     return define
@@ -184,6 +199,4 @@ def derive(function: Callable[..., Any], **rules: Rule) -> None:
         record.rules[record.operands.index(operand)] = Derivative(rule, needs, record)
         record.saves |= any(name in (*record.operands, *record.residuals, *record.shared, "out") for name in needs)
     if not record.variadic:
-        count = len(record.operands)
-        patterns = [tuple(bool(bits >> i & 1) for i in range(count)) for bits in range(2**count)]
-        record.masks[:] = [tuple(record._keep(pattern)) for pattern in patterns]
+        record.masks[:] = [None] * 2 ** len(record.operands)

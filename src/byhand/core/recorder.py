@@ -104,7 +104,7 @@ def _unary(op: Op) -> Callable[..., Any]:
         if x.node is None or not rules or (mode.quiet and not mode.recording):
             result.node = None
             return result
-        keep_x, keep_out = masks[1]
+        keep_x, keep_out = masks[1] or op.mask(1)
         result.node = node = new(Node)
         node.op = op
         node.inputs = (x.node,)
@@ -140,7 +140,7 @@ def _unary_attrs(op: Op) -> Callable[..., Any]:
         if x.node is None or not rules or (mode.quiet and not mode.recording):
             result.node = None
             return result
-        keep_x, keep_out = masks[1]
+        keep_x, keep_out = masks[1] or op.mask(1)
         result.node = node = new(Node)
         node.op = op
         node.inputs = (x.node,)
@@ -184,7 +184,8 @@ def _binary(op: Op) -> Callable[..., Any]:
         if (nx is None and ny is None) or not rules or (mode.quiet and not mode.recording):
             result.node = None
             return result
-        keep_x, keep_y, keep_out = masks[(nx is not None) + 2 * (ny is not None)]
+        tracked = (nx is not None) + 2 * (ny is not None)
+        keep_x, keep_y, keep_out = masks[tracked] or op.mask(tracked)
         result.node = node = new(Node)
         node.op = op
         node.inputs = (nx, ny)
@@ -230,7 +231,7 @@ def _ternary(op: Op) -> Callable[..., Any]:
         if not tracked or not rules or (mode.quiet and not mode.recording):
             result.node = None
             return result
-        keep_x, keep_y, keep_z, keep_out = masks[tracked]
+        keep_x, keep_y, keep_z, keep_out = masks[tracked] or op.mask(tracked)
         result.node = node = new(Node)
         node.op = op
         node.inputs = (nx, ny, nz)
@@ -310,7 +311,7 @@ def _with_residuals(op: Op) -> Callable[..., Any]:
         if not bits or (mode.quiet and not mode.recording):
             result.node = None
             return result
-        keep = masks[bits]
+        keep = masks[bits] or op.mask(bits)
         saved = [kept if keeps else None for kept, keeps in zip((*arrays, *residuals, out), keep)]  # noqa: B905
         result.node = node = new(Node)
         node.op = op
@@ -366,7 +367,7 @@ def _view(op: Op) -> Callable[..., Any]:
         if x.node is None or not rules:
             result.node = None
         else:
-            keep_x, keep_out = masks[1]
+            keep_x, keep_out = masks[1] or op.mask(1)
             result.node = node = new(Node)
             node.op = op
             node.inputs = (x.node,)

@@ -36,6 +36,20 @@ def get_default_device() -> device:
     return CPU
 
 
+def get_num_interop_threads() -> int:
+    """1: operations run one after the other."""
+    return 1
+
+
+def set_num_interop_threads(count: int) -> None:
+    """Accepted, and without effect."""
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """False, as PyTorch says where it cannot be done."""
+    return False
+
+
 def seed() -> int:
     """Seed the default generator from the operating system, and return that seed."""
     return default_generator.seed()

@@ -23,7 +23,7 @@ from byhand.data.dataset import (
     TensorDataset,
     random_split,
 )
-from byhand.data.loader import DataLoader
+from byhand.data.loader import DataLoader, get_worker_info
 from byhand.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -54,6 +54,7 @@ __all__ = [
     "DataLoader",
     "default_collate",
     "default_convert",
+    "get_worker_info",
     "datasets",
 ]
 

@@ -303,3 +303,7 @@ def _after(skip: int, source: Iterable[Any] | None) -> Iterator[Any]:
     items = iter(source if source is not None else ())
     first = list(islice(items, skip + 1))
     return chain(first[skip:], items)
+
+
+def get_worker_info() -> None:
+    """None, as in PyTorch's main process: workers here are threads, which share one dataset."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byhand.core.errors import DataError
+from byhand.interop.png import SIGNATURE
 
 Pixels = NDArray[np.uint8]
 SUFFIXES = (".png", ".pgm", ".ppm")
@@ -35,7 +36,7 @@ def read_picture(path: str | os.PathLike[str]) -> Pixels:
     except OSError as error:
         raise DataError(f"could not read {path}: {error.strerror}") from error
     try:
-        if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        if data.startswith(SIGNATURE):
             return _read_png(data)
         if data[:2] in (b"P5", b"P6"):
             return _read_netpbm(data)

@@ -8,8 +8,9 @@ from typing import Any
 
 from byhand.core.dtypes import finfo
 from byhand.creation import full_like, rand, randn
-from byhand.distributions.distribution import Distribution, check_positive, parameters
+from byhand.distributions.distribution import Distribution, check_positive
 from byhand.ops.elementwise import where
+from byhand.ops.gaussian import erfinv
 from byhand.ops.special import erf
 from byhand.tensor import Tensor
 
@@ -23,11 +24,11 @@ class Normal(Distribution):
     """
 
     has_rsample = True
+    loc: Tensor
+    scale: Tensor
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = parameters(loc, scale)
-        check_positive("Normal", "scale", self.scale, validate_args)
-        super().__init__(self.loc.shape)
+        self._take(validate_args, "scale", loc=loc, scale=scale)
 
     @property
     def mean(self) -> Tensor:
@@ -45,8 +46,10 @@ class Normal(Distribution):
         return -0.5 * z * z - self.scale.log() - 0.5 * math.log(2 * math.pi)  # type: ignore[no-any-return]
 
     def cdf(self, value: Any) -> Tensor:
-        """The probability of less."""
         return 0.5 * (1 + erf((value - self.loc) / (self.scale * math.sqrt(2))))
+
+    def icdf(self, value: Any) -> Tensor:
+        return self.loc + self.scale * math.sqrt(2) * erfinv(2 * value - 1)
 
     def entropy(self) -> Tensor:
         return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
@@ -56,11 +59,12 @@ class Uniform(Distribution):
     """Density 1 / (high − low) between low and high."""
 
     has_rsample = True
+    low: Tensor
+    high: Tensor
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
-        self.low, self.high = parameters(low, high)
+        self._take(validate_args, "", low=low, high=high)
         check_positive("Uniform", "high − low", self.high - self.low, validate_args)
-        super().__init__(self.low.shape)
 
     @property
     def mean(self) -> Tensor:
@@ -78,6 +82,12 @@ class Uniform(Distribution):
         density = -(self.high - self.low).log()
         return where(inside, density, full_like(density, -math.inf))
 
+    def cdf(self, value: Any) -> Tensor:
+        return ((value - self.low) / (self.high - self.low)).clamp(0, 1)  # type: ignore[no-any-return]
+
+    def icdf(self, value: Any) -> Tensor:
+        return self.low + value * (self.high - self.low)  # type: ignore[no-any-return]
+
     def entropy(self) -> Tensor:
         return (self.high - self.low).log()
 
@@ -86,11 +96,10 @@ class Exponential(Distribution):
     """Density rate · exp(−rate · x) for x ≥ 0."""
 
     has_rsample = True
+    rate: Tensor
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
-        (self.rate,) = parameters(rate)
-        check_positive("Exponential", "rate", self.rate, validate_args)
-        super().__init__(self.rate.shape)
+        self._take(validate_args, "rate", rate=rate)
 
     @property
     def mean(self) -> Tensor:
@@ -106,6 +115,12 @@ class Exponential(Distribution):
     def log_prob(self, value: Any) -> Tensor:
         return self.rate.log() - self.rate * value  # type: ignore[no-any-return]
 
+    def cdf(self, value: Any) -> Tensor:
+        return -(-self.rate * value).expm1()  # type: ignore[no-any-return]
+
+    def icdf(self, value: Any) -> Tensor:
+        return -(-value).log1p() / self.rate  # type: ignore[no-any-return]
+
     def entropy(self) -> Tensor:
         return 1 - self.rate.log()
 
@@ -114,11 +129,11 @@ class Laplace(Distribution):
     """Density exp(−|x − loc| / scale) / 2 scale."""
 
     has_rsample = True
+    loc: Tensor
+    scale: Tensor
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = parameters(loc, scale)
-        check_positive("Laplace", "scale", self.scale, validate_args)
-        super().__init__(self.loc.shape)
+        self._take(validate_args, "scale", loc=loc, scale=scale)
 
     @property
     def mean(self) -> Tensor:
@@ -135,6 +150,10 @@ class Laplace(Distribution):
 
     def log_prob(self, value: Any) -> Tensor:
         return -(value - self.loc).abs() / self.scale - (2 * self.scale).log()  # type: ignore[no-any-return]
+
+    def cdf(self, value: Any) -> Tensor:
+        z = (value - self.loc) / self.scale
+        return 0.5 - 0.5 * z.sign() * (-z.abs()).expm1()  # type: ignore[no-any-return]
 
     def entropy(self) -> Tensor:
         return 1 + (2 * self.scale).log()

@@ -100,6 +100,18 @@ class OneHotCategorical(Distribution):
         return self._categorical.entropy()
 
 
+class OneHotCategoricalStraightThrough(OneHotCategorical):
+    """`OneHotCategorical` whose samples pass gradients on to the probabilities as if they were these.
+
+    Bengio, Léonard & Courville, Estimating or propagating gradients through stochastic neurons, 2013.
+    """
+
+    has_rsample = True
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return self.sample(sample_shape) + (self.probs - self.probs.detach())
+
+
 class Bernoulli(Distribution):
     """1 with probability `probs`, else 0."""
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from byhand.core.dtypes import finfo
 from byhand.core.errors import DomainError, UsageError
 from byhand.core.tape import no_grad
-from byhand.creation import as_tensor
+from byhand.creation import as_tensor, rand
 from byhand.ops.shape import broadcast_tensors
 from byhand.tensor import Tensor
 
@@ -40,12 +41,24 @@ class Distribution:
         """√variance."""
         return self.variance.sqrt()
 
+    def cdf(self, value: Any) -> Tensor:
+        """The probability of less."""
+        raise UsageError(f"{self._name} has no cdf in closed form here")
+
+    def icdf(self, value: Any) -> Tensor:
+        """The value below which there is so much probability."""
+        raise UsageError(f"{self._name} has no icdf in closed form here")
+
+    def perplexity(self) -> Tensor:
+        """exp(entropy)."""
+        return self.entropy().exp()
+
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Samples (*sample_shape, *batch_shape, *event_shape) as a function of the parameters, so that gradients pass.
 
         Raises UsageError where the distribution has no such form.
         """
-        raise UsageError(f"{self._name} has no rsample: its samples do not depend on parameters smoothly; use sample")
+        raise UsageError(f"{self._name} has no rsample: its samples are no smooth function of parameters; use sample")
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Samples (*sample_shape, *batch_shape, *event_shape), which no gradient passes."""
@@ -59,6 +72,16 @@ class Distribution:
     def entropy(self) -> Tensor:
         """−E[log p], in nats."""
         raise NotImplementedError
+
+    def _take(self, validate_args: bool | None, positive: str, **values: Any) -> None:
+        """Keep the parameters, as tensors of one shape, under their names; those named in `positive` are checked."""
+        shape: Shape = ()
+        for name, x in zip(values, parameters(*values.values()), strict=True):
+            setattr(self, name, x)
+            shape = x.shape
+        for name in positive.split():
+            check_positive(self._name, name, getattr(self, name), validate_args)
+        Distribution.__init__(self, shape)
 
     @property
     def _name(self) -> str:
@@ -82,3 +105,9 @@ def check_positive(name: str, what: str, x: Tensor, validate: bool | None) -> No
     """Raise DomainError unless all values are positive; nothing is looked at if `validate` is False."""
     if validate is not False and not bool((x.array > 0).all()):
         raise DomainError(f"{name}: {what} must be positive, it is {x.array.min()} at the least")
+
+
+def open_uniform(shape: Sequence[int], like: Tensor) -> Tensor:
+    """Numbers in (0, 1) in the dtype of `like`; the ends, whose logarithms are not finite, are left out."""
+    limits = finfo(like.dtype)
+    return rand(*shape, dtype=like.dtype).clamp(limits.tiny, 1 - limits.eps)

@@ -1,1 +1,1 @@
-"""Files of other libraries: `byhand.interop.torch` reads and writes PyTorch's. Nothing in a file is executed."""
+"""Files of other libraries: PyTorch's (`torch`) and TensorBoard's (`tensorboard`). Nothing in a file is executed."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from byhand.models.characters import GPT, CharacterRNN
+from byhand.models.forecast import Forecast
+from byhand.models.gan import GAN
 from byhand.models.lenet import LeNet
 from byhand.models.resnet import ResNet
 from byhand.models.vae import VAE
 
-__all__ = ["GPT", "VAE", "CharacterRNN", "LeNet", "ResNet"]
+__all__ = ["GAN", "GPT", "VAE", "CharacterRNN", "Forecast", "LeNet", "ResNet"]

@@ -20,7 +20,14 @@ from byhand.ops.shape import cat
 from byhand.ops.sort import topk
 from byhand.tensor import Tensor
 
-KINDS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+KINDS: dict[str, type[nn.Module]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+def recurrent(kind: str) -> Any:
+    """The recurrent layer of this name. Raises UsageError if there is none."""
+    if kind not in KINDS:
+        raise UsageError(f"there is no recurrent layer {kind!r}; choose from {', '.join(KINDS)}")
+    return KINDS[kind]
 
 
 class CharacterModel(nn.Module):
@@ -77,10 +84,10 @@ class CharacterRNN(CharacterModel):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if kind not in KINDS:
-            raise UsageError(f"there is no recurrent layer {kind!r}; choose from {', '.join(KINDS)}")
         self.embedding = nn.Embedding(vocabulary, width)
-        self.recurrent = KINDS[kind](width, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
+        self.recurrent = recurrent(kind)(
+            width, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
+        )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(hidden, vocabulary)
 

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
-from byhand.nn import functional, init, utils
+from byhand.core import paths
+from byhand.nn import (
+    activation,
+    container,
+    convolution,
+    distance,
+    dropout,
+    embedding,
+    functional,
+    init,
+    lazy,
+    linear,
+    loss,
+    module,
+    normalization,
+    padding,
+    pooling,
+    recurrent,
+    shape,
+    transformer,
+    upsampling,
+    utils,
+)  # fmt: skip
 from byhand.nn.activation import (
     CELU,
     ELU,
@@ -123,6 +145,7 @@ from byhand.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )  # fmt: skip
+from byhand.nn.parallel import DataParallel
 from byhand.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from byhand.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -177,7 +200,7 @@ __all__ = [
     "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "GroupNorm",
     "RMSNorm", "LocalResponseNorm", "CrossMapLRN2d",
     "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Unfold", "Fold",
-    "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout",
+    "DataParallel", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout",
     "Embedding", "EmbeddingBag", "MultiheadAttention", "Transformer", "TransformerEncoder", "TransformerDecoder",
     "TransformerEncoderLayer", "TransformerDecoderLayer",
     "RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "RNNBase", "RNNCellBase",
@@ -197,3 +220,15 @@ __all__ = [
     "LazyInstanceNorm3d", "LazyConv1d", "LazyConv2d", "LazyConv3d", "LazyConvTranspose1d", "LazyConvTranspose2d",
     "LazyConvTranspose3d",
 ]  # fmt: skip
+
+modules = paths.gathered(
+    "byhand.nn.modules",
+    {name: globals()[name] for name in __all__},
+    {
+        "activation": activation, "batchnorm": normalization, "container": container, "conv": convolution,
+        "distance": distance, "dropout": dropout, "flatten": shape, "instancenorm": normalization, "lazy": lazy,
+        "linear": linear, "loss": loss, "module": module, "normalization": normalization, "padding": padding,
+        "pooling": pooling, "rnn": recurrent, "sparse": embedding, "transformer": transformer,
+        "upsampling": upsampling,
+    },
+)  # fmt: skip

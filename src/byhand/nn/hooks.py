@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from byhand.core.hooks import Hook, Hooks, RemovableHandle, add_hook
@@ -16,14 +15,16 @@ from byhand.core.tape import mode
 from byhand.nn.gate import BackwardGate
 
 
-@dataclass(slots=True)
 class CallHooks:
     """The hooks on the calls of one module, or of all of them."""
 
-    forward_pre: Hooks = field(default_factory=dict)
-    forward: Hooks = field(default_factory=dict)
-    backward_pre: Hooks = field(default_factory=dict)
-    backward: Hooks = field(default_factory=dict)
+    __slots__ = ("backward", "backward_pre", "forward", "forward_pre")
+
+    def __init__(self) -> None:
+        self.forward_pre: Hooks = {}
+        self.forward: Hooks = {}
+        self.backward_pre: Hooks = {}
+        self.backward: Hooks = {}
 
     def __bool__(self) -> bool:
         return bool(self.forward_pre or self.forward or self.backward_pre or self.backward)

@@ -13,6 +13,7 @@ LeCun's, a variance of 1 / fan_in (`kaiming_normal_(w, nonlinearity="linear")`; 
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any, TypeVar
 
 import numpy as np
@@ -294,3 +295,11 @@ def sparse_(tensor: _T, sparsity: float, std: float = 0.01, generator: Generator
     order = numpy_generator(generator).random((rows, columns)).argsort(axis=0)
     values[order < math.ceil(sparsity * rows)] = 0.0
     return _fill(tensor, values)
+
+
+def __getattr__(name: str) -> Any:
+    """PyTorch's names of before 0.4, without the underscore."""
+    if not name.startswith("_") and f"{name}_" in globals():
+        warnings.warn(f"nn.init.{name} is called nn.init.{name}_ now", FutureWarning, stacklevel=2)
+        return globals()[f"{name}_"]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

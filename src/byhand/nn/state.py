@@ -7,7 +7,6 @@ error lists all that is missing, unexpected (with the name that was probably mea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -40,14 +39,16 @@ class IncompatibleKeys(NamedTuple):
         return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
-@dataclass(slots=True)
 class StateHooks:
     """The hooks on saving and loading of one module, or of one optimiser."""
 
-    save_pre: Hooks = field(default_factory=dict)
-    save_post: Hooks = field(default_factory=dict)
-    load_pre: Hooks = field(default_factory=dict)
-    load_post: Hooks = field(default_factory=dict)
+    __slots__ = ("load_post", "load_pre", "save_post", "save_pre")
+
+    def __init__(self) -> None:
+        self.save_pre: Hooks = {}
+        self.save_post: Hooks = {}
+        self.load_pre: Hooks = {}
+        self.load_post: Hooks = {}
 
 
 class ModuleState(ModuleTree):

@@ -8,7 +8,6 @@ the names are kept, since a buffer is a plain tensor. Nothing needs `Module.__in
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
@@ -27,6 +26,8 @@ PARAMETER, MODULE = "parameter", "child module"
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """`": did you mean 'fc1.weight'?"` where a near name is known, else nothing."""
+    import difflib  # 0.6 ms that those pay who mistype a name
+
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return f": did you mean {near[0]!r}?" if near else ""
 

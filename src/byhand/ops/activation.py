@@ -17,16 +17,21 @@ from byhand.ops import elementwise as e
 from byhand.ops import trigonometry as trig
 from byhand.ops.axes import either, one
 from byhand.ops.reduce import sum_over
-from byhand.ops.special import erf, in_blocks
+from byhand.ops.special import bent, erf, in_blocks
 
 if TYPE_CHECKING:
     from byhand.tensor import Tensor
 
 
+CLIPPED = 1 << 14  # values from which `clip` is faster than `maximum`
+
+
 @op(ELEMENTWISE, onnx="Relu")
-def relu(x: Array) -> Array:
+def relu(x: Any) -> Array:
     """max(x, 0)"""
-    return np.maximum(x, 0)
+    if isinstance(x, np.ndarray) and x.size >= CLIPPED and x.dtype.kind == "f":
+        return np.clip(x, 0, np.inf)  # 0.1 ms for 800,000 float32, where `maximum` with a scalar takes 0.3
+    return np.maximum(0, x)  # in this order −0 stays −0, as it does in PyTorch
 
 
 @op(ELEMENTWISE, onnx="PRelu")
@@ -66,12 +71,15 @@ def gelu(x: Array) -> Array:
     return in_blocks(_erf_share, x)
 
 
-def _erf_share(x: Array) -> Array:
-    out: Any = erf(x * 0.7071067811865476)
-    out += 1
-    out *= x
-    out *= 0.5
-    return out
+def _erf_share(x: Array, out: Array | None) -> Array:
+    if x.dtype == np.float32:
+        share: Any = bent(x, 0.7071067811865476)
+        np.tanh(share, out=share)
+    else:
+        share = erf(x * 0.7071067811865476)
+    share += 1
+    share *= x
+    return np.multiply(share, 0.5, out=out)
 
 
 @op(ELEMENTWISE)
@@ -80,23 +88,38 @@ def gelu_slope(y: Array, x: Array, z: Array) -> Array:
     return in_blocks(_erf_slope, y, x, z)
 
 
-def _erf_slope(y: Array, x: Array, z: Array) -> Array:
-    slope = np.exp(-0.5 * x * x)
+def _erf_slope(y: Array, x: Array, z: Array, out: Array | None) -> Array:
+    slope = x * -0.5
+    slope *= x
+    np.exp(slope, out=slope)
     slope *= 0.3989422804014327
     slope *= x
     slope += _share(x, z)
-    return slope * y
+    return np.multiply(slope, y, out=out)
 
 
 def _share(x: Array, z: Array) -> Array:
     """What `gelu` leaves of x: z / x, and 1/2 where both are 0."""
-    return (z + 1e-36) / (x + 2e-36)
+    share: Any = z + 1e-36
+    share /= x + 2e-36
+    return share
 
 
 @op(ELEMENTWISE)
 def gelu_tanh(x: Array) -> Array:
     """x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2"""
-    return in_blocks(lambda x: 0.5 * x * (1 + np.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))), x)
+    return in_blocks(_tanh_share, x)
+
+
+def _tanh_share(x: Array, out: Array | None) -> Array:
+    share = x * x
+    share *= 0.035677408136300125
+    share += 0.7978845608028654
+    share *= x
+    np.tanh(share, out=share)
+    share += 1
+    share *= x
+    return np.multiply(share, 0.5, out=out)
 
 
 @op(ELEMENTWISE)
@@ -105,7 +128,7 @@ def gelu_tanh_slope(y: Array, x: Array, z: Array) -> Array:
     return in_blocks(_tanh_slope, y, x, z)
 
 
-def _tanh_slope(y: Array, x: Array, z: Array) -> Array:
+def _tanh_slope(y: Array, x: Array, z: Array, out: Array | None) -> Array:
     share = _share(x, z)
     slope = x * x
     slope *= 0.21406444881780073
@@ -113,7 +136,7 @@ def _tanh_slope(y: Array, x: Array, z: Array) -> Array:
     slope *= z
     slope *= 1 - share
     slope += share
-    return slope * y
+    return np.multiply(slope, y, out=out)
 
 
 @op(ELEMENTWISE)

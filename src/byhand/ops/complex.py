@@ -16,7 +16,7 @@ import numpy as np
 from byhand.core import engine
 from byhand.core.capture import slot
 from byhand.core.errors import DtypeError
-from byhand.core.op import ELEMENTWISE, OPS, OTHER, VIEW, derive, op
+from byhand.core.op import ELEMENTWISE, OPS, OTHER, VIEW, WATCHERS, Op, derive, op
 from byhand.core.recorder import replace_kernel
 from byhand.core.variable import Array
 from byhand.ops import compare
@@ -97,10 +97,16 @@ def arm() -> None:
     """Let all ops but those above refuse complex values; called before the first complex tensor is made."""
     if armed or slot.tracer is not None:
         return
-    armed[:] = [name for name in OPS if name not in TAKEN]
-    for name in armed:
-        call = OPS[name].call
-        replace_kernel(call, _guarded(name, replace_kernel(call, None)))  # type: ignore[arg-type]
+    for record in OPS.values():
+        _arm(record)
+    WATCHERS.append(_arm)
+
+
+def _arm(record: Op) -> None:
+    if record.name not in TAKEN:
+        armed.append(record.name)
+        call = record.call
+        replace_kernel(call, _guarded(record.name, replace_kernel(call, None)))  # type: ignore[arg-type]
 
 
 def _guarded(name: str, kernel: Any) -> Any:

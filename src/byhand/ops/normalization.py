@@ -13,8 +13,10 @@ import numpy as np
 from byhand.core.op import MOVE, OTHER, REDUCE, derive, op
 from byhand.core.variable import Array
 from byhand.ops import elementwise as e
+from byhand.ops import row_normalization
 from byhand.ops.axes import Axes
 from byhand.ops.reduce import column_sums, mean_over, row_sums, sum_over
+from byhand.ops.runs import by_row, is_long
 from byhand.ops.views import expanded, reshaped
 
 
@@ -70,11 +72,11 @@ def statistics(x: Any, axes: Axes, eps: float) -> tuple[Any, Any, Any]:
     Of a tensor by ops, when a step is captured; of an array with one temporary less.
     """
     center = averaged(x, axes)
-    away = x - center
     if isinstance(x, np.ndarray):
+        away = _applied(x, axes)(np.subtract, x, center)
         away *= away
     else:
-        away = e.square(away)
+        away = e.square(x - center)
     variance = averaged(away, axes)
     return center, variance, 1 / e.sqrt(variance + eps)
 
@@ -89,17 +91,20 @@ def normalized(
     x: Array, weight: Array | None, bias: Array | None, center: Array | None, rate: Array, *, axes: Axes, eps: float
 ) -> Array:
     """(x − center) · rate · weight + bias, where center and rate are `statistics` of x itself, over the axes"""
+    if row_normalization.in_rows(x, axes, weight, bias):
+        return row_normalization.scaled(x, weight, bias, center, rate)
     if weight is not None and shared(weight, x.ndim, axes):
         rate, weight = rate * weight, None  # one pass over x less
+    apply = _applied(x, axes)
     if center is None:
-        out = x * rate
+        out = apply(np.multiply, x, rate)
     else:
-        out = x - center
-        out *= rate
+        out = apply(np.subtract, x, center)
+        apply(np.multiply, out, rate, out)
     if weight is not None:
-        out *= weight
+        apply(np.multiply, out, weight, out)
     if bias is not None:
-        out += bias
+        apply(np.add, out, bias, out)
     return out
 
 
@@ -111,6 +116,8 @@ def normalized_slope(
 
     Where nothing was centered, nothing is here: mean(yw) falls away.
     """
+    if row_normalization.in_rows(x, axes, weight):
+        return row_normalization.slope(y, x, weight, center, rate)
     size = size_over(x, axes)
     if weight is not None and shared(weight, x.ndim, axes):
         yw, scale = y, rate * weight
@@ -118,12 +125,23 @@ def normalized_slope(
         yw, scale = y if weight is None else y * weight, rate
     if center is None:
         return (yw - x * (summed(yw * x, axes) * (rate * rate / size))) * scale
-    out = x - center
-    out *= summed(yw * out, axes) * (rate * rate / size)
+    apply = _applied(x, axes)
+    out = apply(np.subtract, x, center)
+    apply(np.multiply, out, summed(yw * out, axes) * (rate * rate / size), out)
     np.subtract(yw, out, out=out)
-    out -= summed(yw, axes) / size
-    out *= scale
+    apply(np.subtract, out, summed(yw, axes) / size, out)
+    apply(np.multiply, out, scale, out)
     return out
+
+
+def _applied(x: Any, axes: Axes) -> Any:
+    """How a ufunc takes x and one value for all that is averaged together: in long runs, where those are short rows."""
+    return by_row if axes == (0,) and isinstance(x, np.ndarray) and is_long(x) else _directly
+
+
+def _directly(ufunc: Any, x: Array, y: Array, out: Array | None = None) -> Array:
+    found: Array = ufunc(x, y, out=out)
+    return found
 
 
 def shared(weight: Any, ndim: int, axes: Axes) -> bool:
@@ -154,6 +172,13 @@ def _slope_x(g: Any, y: Any, x: Any, weight: Any, center: Any, rate: Any, axes: 
     return through_h - k * k * h * through_rate
 
 
+def _slope_weight(g: Any, x: Any, weight: Any, center: Any, rate: Any, axes: Axes, eps: float) -> Any:
+    """g · (x − center) · rate; in layer normalisation of arrays summed at once, over all that has one weight."""
+    if row_normalization.in_rows(x, axes, weight):
+        return row_normalization.weighed(g, x, center, rate).reshape(weight.shape)
+    return _gathered(g * normalized(x, None, None, center, rate, axes=axes, eps=eps), weight, axes)
+
+
 def _gathered(g: Any, weight: Any, axes: Axes) -> Any:
     """The gradient of one value for all that is averaged together; what broadcasts otherwise, the engine sums."""
     if not shared(weight, len(g.shape), axes):
@@ -167,9 +192,7 @@ derive(ordered, x=lambda g, order, before: ordered(g, order=before, before=order
 derive(
     normalized,
     x=lambda g, x, weight, center, rate, axes, eps: normalized_slope(g, x, weight, center, rate, axes=axes, eps=eps),
-    weight=lambda g, x, weight, center, rate, axes, eps: _gathered(
-        g * normalized(x, None, None, center, rate, axes=axes, eps=eps), weight, axes
-    ),
+    weight=_slope_weight,
     bias=lambda g, bias, axes: _gathered(g, bias, axes),
 )
 derive(

@@ -19,6 +19,7 @@ import numpy as np
 
 from byhand.core.op import OTHER, derive, op
 from byhand.core.variable import Array
+from byhand.ops.runs import gathered, moved
 
 Windows = tuple[tuple[int, int, int, int, int], ...]
 Region = tuple[Any, ...]
@@ -86,13 +87,13 @@ def max_places(x: Array, out: Array, *, windows: Windows) -> Array:
     if not rest:
         return np.zeros_like(out, dtype=small)
     if within == WHOLE:
-        unseen = x[places] < out  # beside NaN nothing is less, so that the first place is taken
+        unseen = gathered(x[places]) < out  # beside NaN nothing is less, so that the first place is taken
     else:
         unseen = np.ones_like(out, dtype=bool)
         unseen[within] = x[places] < out[within]
     numbers = unseen.astype(small)
     for _, within, places in rest[:-1]:
-        unseen[within] &= x[places] < out[within]
+        unseen[within] &= gathered(x[places]) < out[within]
         numbers += unseen
     return numbers
 
@@ -107,10 +108,10 @@ def window_put(y: Array, places: Array, *, windows: Windows, shape: tuple[int, .
     apart, filled = tiled(shape, windows)
     out = np.empty_like(y, shape=shape) if filled else np.zeros_like(y, shape=shape)
     for number, (_, within, where) in enumerate(regions(shape, windows)):
-        if apart:
-            np.multiply(y[within], places[within] == number, out=out[where])
-        else:
-            out[where] += y[within] * (places[within] == number)
+        here = y[within] * (places[within] == number)
+        if not apart:
+            here += gathered(out[where])
+        moved(here, out[where])
     return out
 
 
@@ -119,7 +120,7 @@ def window_take(x: Array, places: Array, *, windows: Windows) -> Array:
     """The value of x at the place, a number among `regions`, of each window"""
     out = np.zeros_like(x, shape=x.shape[: -len(windows)] + counts(windows))
     for number, (_, within, where) in enumerate(regions(x.shape, windows)):
-        out[within] += x[where] * (places[within] == number)
+        out[within] += gathered(x[where]) * (places[within] == number)
     return out
 
 
@@ -140,10 +141,7 @@ def window_spread(y: Array, *, windows: Windows, shape: tuple[int, ...]) -> Arra
         apart, filled = tiled(sizes, alone)
         out = np.empty_like(y, shape=sizes) if filled else np.zeros_like(y, shape=sizes)
         for _, within, where in regions(sizes, alone):
-            if apart:
-                out[where] = y[within]
-            else:
-                out[where] += y[within]
+            moved(y[within] if apart else y[within] + gathered(out[where]), out[where])
         y = out
     return y
 
@@ -159,13 +157,13 @@ def _folded(ufunc: Any, neutral: Any, x: Array, windows: Windows) -> Array:
     found = regions(x.shape, windows)
     whole = [places for _, within, places in found if within == WHOLE]
     if len(whole) > 1:
-        out = ufunc(x[whole[0]], x[whole[1]])
+        out = ufunc(gathered(x[whole[0]]), gathered(x[whole[1]]))
     elif whole:
         out = x[whole[0]].copy("K")
     else:
         out = np.full_like(x, neutral, shape=x.shape[: -len(windows)] + counts(windows))
     for places in whole[2:]:
-        ufunc(out, x[places], out=out)
+        ufunc(out, gathered(x[places]), out=out)
     for _, within, places in found:
         if within != WHOLE:
             ufunc(out[within], x[places], out=out[within])

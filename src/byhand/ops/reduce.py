@@ -382,8 +382,8 @@ def unbroadcast(g: Any, *, shape: tuple[int, ...]) -> Tensor:
     """The gradient of broadcasting: sum g over the axes that `shape` lacks or has with size 1."""
     lead = len(g.shape) - len(shape)
     if lead > 0 and g.shape[lead:] == shape:  # a bias: the common case
-        if lead == 1 == len(shape):
-            return column_sums(g)
+        if len(shape) == 1:
+            return column_sums(g if lead == 1 else reshaped(g, shape=(math.prod(g.shape[:-1]), *shape)))
         return sum_over(g, axis=tuple(range(lead)), keepdims=False)
     axes = (*range(lead), *[i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1])
     if not axes:

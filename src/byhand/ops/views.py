@@ -35,13 +35,13 @@ def expanded(x: Array, *, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(x, shape)
 
 
-@op(VIEW, name="narrow", onnx="Slice")
+@op(VIEW, name="narrow", onnx="Slice", part=True)
 def narrowed(x: Array, *, axis: int, start: int, stop: int) -> Array:
     """x[start:stop] along an axis"""
     return x[(slice(None),) * axis + (slice(start, stop),)]
 
 
-@op(VIEW, name="diagonal")
+@op(VIEW, name="diagonal", part=True)
 def diagonal_of(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
     """The diagonal of two axes, as the last axis"""
     out = x.diagonal(offset, axis1, axis2)

@@ -1,7 +1,7 @@
-"""Windows of the axes between the first and the last, as views and as copies. Called by `convolution` and by users.
+"""Windows of neighbouring axes, as views and as copies. Called by `convolution` and by users.
 
-Values here are (n, *sizes, channels), as convolution wants them in memory; `unfold` and its transpose `fold` show
-PyTorch's (N, C, *sizes) and (N, C · kernel, windows).
+Convolution wants its values as (n, *sizes, channels) in memory; `unfold` and its transpose `fold` show PyTorch's
+(N, C, *sizes) and (N, C · kernel, windows).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ Sizes = tuple[int, ...]
 Index = tuple[Any, ...]
 Widths = tuple[tuple[int, int], ...]
 
+NONE = (0, 0)  # no border along an axis
+
 
 def counts(sizes: Sizes, kernel: Sizes, stride: Sizes, padding: Widths, dilation: Sizes) -> Sizes:
     """How many windows there are along each axis: (size + padding − dilation (kernel − 1) − 1) // stride + 1."""
@@ -27,27 +29,27 @@ def counts(sizes: Sizes, kernel: Sizes, stride: Sizes, padding: Widths, dilation
 
 
 def bordered(x: Array, padding: Widths) -> Array:
-    """x (n, *sizes, channels) with zeros around it, C-contiguous; negative widths crop. x itself if there are none."""
+    """x with so many zeros around it along each axis, C-contiguous; negative widths crop. x itself if all are 0."""
     if not any(map(any, padding)):
         return x
-    shape = [n + before + after for n, (before, after) in zip(x.shape[1:], padding, strict=False)]
-    out = np.zeros((x.shape[0], *shape, x.shape[-1]), x.dtype)
-    to = [slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(shape, padding, strict=True)]
-    of = [slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape[1:], padding, strict=False)]
-    out[(slice(None), *to)] = x[(slice(None), *of)]
+    out = np.zeros([n + before + after for n, (before, after) in zip(x.shape, padding, strict=True)], x.dtype)
+    to = [slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(out.shape, padding, strict=True)]
+    of = [slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, padding, strict=True)]
+    out[tuple(to)] = x[tuple(of)]
     return out
 
 
-def windows(x: Array, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Array:
-    """All windows of x (n, *sizes, …) as a view: (n, *counts, *kernel, …)."""
+def windows(x: Array, kernel: Sizes, stride: Sizes, dilation: Sizes, first: int = 1) -> Array:
+    """All windows of the axes of x from the `first` on, as a view: (…, *sizes, …) → (…, *counts, *kernel, …)."""
     ndim = len(kernel)
-    axes = tuple(range(1, ndim + 1))
+    axes = tuple(range(first, first + ndim))
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
     seen = np.lib.stride_tricks.sliding_window_view(x, reach, axes)
     if max(*stride, *dilation) > 1:
         steps = [[slice(None, None, step) for step in steps] for steps in (stride, dilation)]
-        seen = seen[(slice(None), *steps[0], *[slice(None)] * (x.ndim - ndim - 1), *steps[1])]
-    return seen.transpose(0, *axes, *range(x.ndim, x.ndim + ndim), *range(ndim + 1, x.ndim))
+        whole = slice(None)
+        seen = seen[(*[whole] * first, *steps[0], *[whole] * (x.ndim - ndim - first), *steps[1])]
+    return seen.transpose(*range(first + ndim), *range(x.ndim, x.ndim + ndim), *range(first + ndim, x.ndim))
 
 
 def offsets(kernel: Sizes, stride: Sizes, dilation: Sizes, count: Sizes) -> Iterator[tuple[Index, Index]]:
@@ -72,7 +74,7 @@ def second(x: Any) -> Any:
 def unfolded(x: Array, *, kernel: Sizes, stride: Sizes, padding: Widths, dilation: Sizes) -> Array:
     """All windows as columns: (N, C, *sizes) → (N, C · kernel, windows)"""
     ndim = len(kernel)
-    seen = windows(bordered(last(x), padding), kernel, stride, dilation)
+    seen = windows(bordered(last(x), (NONE, *padding, NONE)), kernel, stride, dilation)
     order = (0, 2 * ndim + 1, *range(ndim + 1, 2 * ndim + 1), *range(1, ndim + 1))
     shape = (x.shape[0], x.shape[1] * math.prod(kernel), math.prod(seen.shape[1 : ndim + 1]))
     return seen.transpose(order).copy().reshape(shape)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from byhand.core.variable import Array
 from byhand.program.ir import Program
 from byhand.program.passes import optimise
+from byhand.program.passes.pooling import pooled_first
 
 
 class Executable(Protocol):
@@ -38,5 +39,8 @@ def executable(program: Program, dialect: str, without: Sequence[str] = ()) -> E
 def lowered(program: Program, without: Sequence[str] = (), kernels: Mapping[str, Any] | None = None) -> Program:
     """The program as single NumPy calls, cleaned up; `kernels` are a dialect's own, see `lowering`."""
     from byhand.program.lowering import lower
+    from byhand.program.tables import from_tables
 
-    return optimise(lower(program, kernels=kernels), without=without)
+    program = optimise(lower(pooled_first(program), kernels=kernels), without=without)
+    changed = from_tables(program)
+    return program if changed is program else optimise(changed, without=without)

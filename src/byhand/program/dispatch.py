@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from byhand.program.ir import Value, order_of
 from byhand.program.journal import Journal, UnseenError
-from byhand.program.primitives import WHERE
+from byhand.program.primitives import SLICE, WHERE
 from byhand.program.stand_in import Stage
 from byhand.program.symbol import Memory, Number, Symbol, full, made, operand
 
@@ -50,6 +50,8 @@ class Dispatch:
         if ufunc.nout != 1 or keywords.pop("where", True) is not True:
             raise UnseenError(f"{ufunc.__name__} in parts")
         (out,) = keywords.pop("out", (None,))
+        if isinstance(out, Symbol) and any(look.op is SLICE for look in out.looks):
+            out.memory.open()  # before what is written there, which can then be computed in its place
         if method == "at" and ufunc is np.add and not keywords:
             return self._add_at(*inputs)
         if method == "reduce":

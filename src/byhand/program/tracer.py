@@ -24,7 +24,7 @@ from byhand.core.errors import CaptureError
 from byhand.core.generator import Generator, default_generator, numpy_generator
 from byhand.core.lanes import StandIn
 from byhand.core.mutation import touch
-from byhand.core.op import OPS, Op
+from byhand.core.op import OPS, WATCHERS, Op
 from byhand.core.recorder import replace_kernel
 from byhand.core.tape import Node as TapeNode
 from byhand.core.tape import next_serial
@@ -274,14 +274,19 @@ def capturing(tracer: Tracer) -> Iterator[None]:
             tracer.fresh[id(array)] = array
 
     originals: list[tuple[Op, Callable[..., Any]]] = []
+
+    def watched(op: Op) -> None:
+        originals.append((op, replace_kernel(op.call, tracer.kernel(op, op.ufunc or op.kernel))))
+
     slot.thread, slot.tracer = threading.get_ident(), tracer
+    WATCHERS.append(watched)
     try:
         Variable.__init__ = noticed  # type: ignore[method-assign]
-        for op in OPS.values():
-            kernel = tracer.kernel(op, op.ufunc or op.kernel)
-            originals.append((op, replace_kernel(op.call, kernel)))
+        for op in list(OPS.values()):
+            watched(op)
         yield
     finally:
+        WATCHERS.remove(watched)
         for op, original in originals:
             replace_kernel(op.call, original)
         Variable.__init__ = make  # type: ignore[method-assign]

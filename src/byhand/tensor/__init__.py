@@ -1,7 +1,7 @@
 """The class `Tensor`: an array that remembers how it was computed. Its operators and methods are the ops.
 
 A method is the function of the same name with the tensor as its first argument; only what has no function of its own
-is written in the parts of the class: `holding`, `differentiable`, `overwritable`, `convertible`, `operable`.
+is written in the parts of the class: `holding`, `differentiable`, `overwritable`, `convertible`, `operable`, `refused`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from byhand.tensor.differentiable import Differentiable
 from byhand.tensor.holding import Holding
 from byhand.tensor.operable import Operable
 from byhand.tensor.overwritable import Overwritable
+from byhand.tensor.refused import Refused
 
 
-class Tensor(Operable, Overwritable, Differentiable, Convertible, Holding):
+class Tensor(Operable, Overwritable, Differentiable, Convertible, Holding, Refused):
     """An array with gradients, as `byhand.tensor`, `zeros`, `randn` and their like make it.
 
     `Tensor(array)` wraps an array without a copy. `.array` is the NumPy array underneath. `Tensor([1, 2])` and

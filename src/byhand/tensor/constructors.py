@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,20 @@ def set_default_tensor_type(t: Any) -> None:
     if name not in kinds:
         raise UsageError(f"set_default_tensor_type takes one of {', '.join(kinds)}, not {name}")
     dtypes.set_default_dtype(kinds[name])
+
+
+def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """start, start + step, … up to and with end, as floats. PyTorch's older `arange`, which leaves the end out.
+
+    Raises UsageError for a step of 0 or one that leads away from the end.
+    """
+    warnings.warn("range is PyTorch's older form of arange, which leaves the end out; use arange", stacklevel=2)
+    start, end = (0, start) if end is None else (start, end)
+    if step == 0 or (end - start) / step < 0:
+        raise UsageError(f"range: the step {step} does not lead from {start} to {end}")
+    count = int((end - start) / step) + 1
+    made = Tensor((start + step * np.arange(count)).astype(dtypes.resolve(dtype)))
+    return made.requires_grad_() if requires_grad else made
 
 
 FloatTensor = _constructor("FloatTensor", dtypes.float32)

@@ -128,6 +128,12 @@ class Convertible(Part):
         value = getattr(fill_value, "array", fill_value)
         return self._new(lambda shape, kind: np.full(shape, value, kind), (size,), dtype, requires_grad, where)
 
+    def new(self, *data: Any) -> Tensor:
+        """PyTorch's old constructor: of sizes, or of values, in this tensor's dtype."""
+        if len(data) == 1 and not isinstance(data[0], int):
+            return self.new_tensor(data[0])
+        return self.new_empty(data)
+
     def _new(self, make: Any, size: Any, dtype: Any, requires_grad: builtins.bool, where: dict[str, Any]) -> Tensor:
         """`where` is what PyTorch says of memory: the device must be the CPU, the rest has no effect."""
         dtypes.check_device(where.pop("device", None))

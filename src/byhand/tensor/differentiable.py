@@ -33,6 +33,18 @@ class _Keeper:
             node.grad = g.clone() if node.grad is None else node.grad + g
 
 
+class _Afterwards:
+    """The hook of `register_post_accumulate_grad_hook`; it does not keep the tensor alive."""
+
+    def __init__(self, tensor: Variable, function: Callable[[Any], None]) -> None:
+        self._tensor, self._function = weakref.ref(tensor), function
+
+    def __call__(self, _: None) -> None:
+        tensor = self._tensor()
+        if tensor is not None:
+            self._function(tensor)
+
+
 class Differentiable(Part):
     """Where a tensor stands on the tape."""
 
@@ -139,12 +151,20 @@ class Differentiable(Part):
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call `hook(grad)` whenever a gradient arrives here; what it returns replaces the gradient."""
+        return self._hooked("register_hook", Hook(hook))
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call `hook(tensor)` whenever a gradient was added to this leaf's `.grad`, which it may use up."""
+        if self.node is not None and self.node.op is not None:
+            raise GraphError("register_post_accumulate_grad_hook is for leaf tensors, whose .grad gathers gradients")
+        return self._hooked("register_post_accumulate_grad_hook", Hook(_Afterwards(self, hook), late=True))
+
+    def _hooked(self, name: str, hook: Hook) -> RemovableHandle:
         if self.node is None:
-            raise GraphError("register_hook needs a tensor that requires a gradient")
-        hooks = self.node.hooks
-        if hooks is None:
-            hooks = self.node.hooks = {}
-        return add_hook(hooks, Hook(hook))
+            raise GraphError(f"{name} needs a tensor that requires a gradient")
+        if self.node.hooks is None:
+            self.node.hooks = {}
+        return add_hook(self.node.hooks, hook)
 
     def retain_grad(self) -> None:
         """Keep the gradient of a computed tensor in `.grad` too."""

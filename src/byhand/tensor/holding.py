@@ -93,7 +93,7 @@ class Holding(Part):
 
     # PyTorch's questions about where and how the values lie
     is_cpu = True
-    is_cuda = is_mps = is_xpu = is_meta = is_sparse = is_quantized = is_nested = False
+    is_cuda = is_mps = is_xpu = is_meta = is_sparse = is_quantized = is_nested = is_mkldnn = False
     layout = dtypes.strided
 
     def get_device(self) -> int:
@@ -116,7 +116,13 @@ class Holding(Part):
         """Itself: memory is not shared between processes."""
         return self
 
-    pin_memory = share_memory_
+    pin_memory = to_dense = share_memory_
+
+    def is_pinned(self, device: Any = None) -> bool:
+        """False: memory is pinned for GPUs."""
+        return False
+
+    is_shared = is_inference = is_conj = is_neg = is_pinned
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one axis; what NumPy calls size is `numel()`."""

@@ -28,10 +28,14 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "silu": nn.SiLU,
 }
-NAMED = {"lenet": 0, "resnet": 8, "rnn": 2, "lstm": 2, "gru": 2, "gpt": 3}  # how many sizes each takes
-TEXT = ("rnn", "lstm", "gru", "gpt")
+NAMED = {"lenet": 0, "resnet": 8, "rnn": 2, "lstm": 2, "gru": 2, "gpt": 3, "vae": 2, "gan": 2}  # sizes each takes
+RECURRENT = ("rnn", "lstm", "gru")
+TEXT = (*RECURRENT, "gpt")
 INITS = ("default", "normal", "xavier", "he", "zeros")
-FORMS = "linear, softmax, mlp:30, mlp:256,128, lenet, resnet, rnn, lstm:256, gru:256, gpt:128,4,4 or FILE.py:function"
+FORMS = (
+    "linear, softmax, mlp:30, mlp:256,128, lenet, resnet, rnn, lstm:256, gru:256, gpt:128,4,4, vae:400,20, gan:128,8 "
+    "or FILE.py:function"
+)
 
 
 class Standardize(nn.Module):
@@ -86,7 +90,8 @@ def build(
     """The model that `spec` describes, for inputs (N, *input_shape) and `outputs` scores a sample.
 
     `linear`, `softmax` and `mlp:SIZES` are built here of linear layers, all others are those of `byhand.models`:
-    `lenet`, `resnet:WIDTHS` for images; `rnn:HIDDEN,LAYERS`, `lstm:…`, `gru:…`, `gpt:WIDTH,LAYERS,HEADS` for text.
+    `lenet`, `resnet:WIDTHS`, `vae:HIDDEN,LATENT` for images; `gan:WIDTH,LATENT` for images and points;
+    `rnn:HIDDEN,LAYERS`, `lstm:…`, `gru:…` for text and series, `gpt:WIDTH,LAYERS,HEADS` for text.
 
     Raises UsageError for a text that is none of these, or for an option that the model has not.
     """
@@ -117,7 +122,13 @@ def build(
     return model
 
 
-HOMES = {"lenet": "mnist", "resnet": "cifar10", **dict.fromkeys(TEXT, "tiny_shakespeare")}
+HOMES = {
+    "lenet": "mnist",
+    "resnet": "cifar10",
+    "vae": "mnist",
+    "gan": "ring",
+    **dict.fromkeys(TEXT, "tiny_shakespeare"),
+}
 """The dataset that a model is trained on if none is named."""
 
 
@@ -147,6 +158,11 @@ def is_model(text: str) -> bool:
     return text.partition(":")[0] in ("linear", "softmax", "mlp", *NAMED) or is_file_spec(text)
 
 
+def is_plain(spec: str) -> bool:
+    """Whether a model is one of linear layers, made here."""
+    return spec.partition(":")[0] not in NAMED and not is_file_spec(spec)
+
+
 def is_text_model(spec: str) -> bool:
     """Whether a model reads text by characters."""
     return spec.partition(":")[0] in TEXT
@@ -159,20 +175,41 @@ def _named(spec: str, shape: tuple[int, ...], outputs: int, dropout: float) -> n
     if len(sizes) > NAMED[name]:
         raise UsageError(f"{spec} has more sizes than the {NAMED[name]} that {name} takes")
     if name in TEXT:
-        if len(shape) != 1:
-            raise UsageError(f"{name} reads text, and the inputs have the shape {shape}; choose lenet, resnet or mlp:…")
-        if name == "gpt":
-            options = dict(zip(("width", "layers", "heads"), sizes, strict=False))
-            return models.GPT(outputs, shape[0], dropout=dropout, **options)
-        options = dict(zip(("hidden", "layers"), sizes, strict=False))
-        return models.CharacterRNN(outputs, name, dropout=dropout, **options)
+        return _reading(name, sizes, shape, outputs, dropout)
+    if name == "lenet":
+        _need_images(name, shape)
+        return models.LeNet((shape[0], shape[1], shape[2]), outputs, dropout)
+    _refuse_dropout(name, dropout)
+    if name == "gan":
+        return models.GAN(shape, **dict(zip(("width", "latent"), sizes, strict=False)))
+    _need_images(name, shape)
+    if name == "vae":
+        return models.VAE(shape, **dict(zip(("hidden", "latent"), sizes, strict=False)))
+    return models.ResNet(shape[0], outputs, *([sizes] if sizes else []))
+
+
+def _reading(name: str, sizes: list[int], shape: tuple[int, ...], outputs: int, dropout: float) -> nn.Module:
+    """A model that reads text (T,), or a series (T, D) if it is recurrent."""
+    if len(shape) == 2 and name in RECURRENT:
+        _refuse_dropout(f"{name} of a series", dropout)
+        return models.Forecast(shape[1], name, **dict(zip(("hidden", "layers"), sizes, strict=False)))
+    if len(shape) != 1:
+        raise UsageError(f"{name} reads text, and the inputs have the shape {shape}; choose lenet, resnet or mlp:…")
+    if name == "gpt":
+        options = dict(zip(("width", "layers", "heads"), sizes, strict=False))
+        return models.GPT(outputs, shape[0], dropout=dropout, **options)
+    options = dict(zip(("hidden", "layers"), sizes, strict=False))
+    return models.CharacterRNN(outputs, name, dropout=dropout, **options)
+
+
+def _need_images(name: str, shape: tuple[int, ...]) -> None:
     if len(shape) != 3:
         raise UsageError(f"{name} looks at images (C, H, W), and the inputs have the shape {shape}; choose mlp:…")
-    if name == "lenet":
-        return models.LeNet((shape[0], shape[1], shape[2]), outputs, dropout)
+
+
+def _refuse_dropout(name: str, dropout: float) -> None:
     if dropout:
-        raise UsageError("resnet has no dropout; leave the option out")
-    return models.ResNet(shape[0], outputs, *([sizes] if sizes else []))
+        raise UsageError(f"{name} has no dropout; leave the option out")
 
 
 def _sizes(spec: str, text: str) -> list[int]:

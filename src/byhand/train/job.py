@@ -18,24 +18,20 @@ import numpy as np
 from byhand.core.errors import DataError, UsageError
 from byhand.core.generator import default_generator
 from byhand.core.threads import limit_blas_threads
-from byhand.data.dataset import Subset, TensorDataset
-from byhand.data.datasets import Splits, Table, TextDataset, load
-from byhand.data.loader import DataLoader
-from byhand.data.sampler import RandomSampler
+from byhand.data.datasets import Splits, Table, load
 from byhand.interop.file import write_atomically
 from byhand.nn.module import Module
-from byhand.tensor import Tensor
 from byhand.train import architecture, model_file
 from byhand.train.callbacks import BestWeights, Callback, EarlyStopping
 from byhand.train.fit import fit
-from byhand.train.metrics import R2, Accuracy, ConfusionMatrix, MacroF1, Metric, named
-from byhand.train.recipe import Recipe
+from byhand.train.metrics import named
+from byhand.train.recipe import PLANNED, Recipe
 from byhand.train.run import CONFIG, Run, library_version
 from byhand.train.step import resolved
+from byhand.train.tasks import Task, task_for
 from byhand.train.training import evaluate
 
 RESULT = "result.json"
-_PLANNED = ("cosine", "onecycle")  # schedules that are laid out for a number of epochs
 
 
 @dataclass
@@ -54,9 +50,9 @@ class Job:
         """
         if (path / CONFIG).exists():
             raise UsageError(f"{path} already holds a run; go on with: byhand train --resume {path}, or choose another")
-        split = _load(dataset, recipe, target)
+        split, task = _load(dataset, recipe, target)
         if recipe.standardize is None:
-            standardize = split.kind == "table" and not architecture.is_file_spec(recipe.model)
+            standardize = split.kind == "table" and architecture.is_plain(recipe.model)
             recipe = dataclasses.replace(recipe, standardize=standardize)
         file = Path(dataset)
         data: dict[str, Any] = {"name": dataset, "target": target}
@@ -68,7 +64,7 @@ class Job:
         config["compile"] = resolved(recipe.dialect or True)
         job = cls(Run(path, config), recipe, loaded=split)
         recipe.make_scheduling(recipe.make_optimizer(job.build()), 1)
-        recipe.make_loss(job.classification)
+        task.loss()
         job.run = Run.open(path, job._config_with_recipe())
         if "file" in config["model"]:
             job.run.keep_model_file(model_file.split_file_spec(recipe.model)[0])
@@ -87,7 +83,7 @@ class Job:
             raise DataError(f"{path} was not made by byhand train, which alone can go on with it from here") from None
         job = cls(run, recipe)
         if epochs is not None and epochs != recipe.epochs:
-            if recipe.schedule in _PLANNED:
+            if recipe.schedule in PLANNED:
                 raise UsageError(
                     f"the schedule {recipe.schedule} was laid out for {recipe.epochs} epochs; "
                     "for another number of epochs begin a new run"
@@ -108,7 +104,7 @@ class Job:
             name = data["name"] if "name" in data else os.path.relpath(self.run.path / data["file"])
             if "sha256" in data and Path(name).is_file() and model_file.digest(Path(name)) != data["sha256"]:
                 raise DataError(f"{name} is no longer the file this run was trained on: its checksum has changed")
-            self.loaded = _load(name, self.recipe, data["target"])
+            self.loaded, _ = _load(name, self.recipe, data["target"])
         return self.loaded
 
     def build(self) -> Module:
@@ -125,19 +121,20 @@ class Job:
         return list(self.run.config["model"]["classes"])
 
     @property
-    def classification(self) -> bool:
-        """Whether the targets are classes."""
-        return bool(self.classes)
+    def task(self) -> Task:
+        """What the network is trained for."""
+        model = self.run.config["model"]
+        return task_for(self.recipe, model["kind"], bool(model["classes"]))
 
     def train(self, *, progress: bool = True, save_every_seconds: float | None = 30.0) -> dict[str, Any]:
         """Train to the end, or go on to it; returns and keeps the result on the test data."""
-        recipe, split = self.recipe, self.split
+        recipe, split, task = self.recipe, self.split, self.task
         limit_blas_threads(recipe.threads)
         model = self.build()
         optimizer = recipe.make_optimizer(model)
-        loader = DataLoader(split.train, recipe.batch_size, sampler=self._sampler())
+        loader = task.batches(split.train, model)
         callbacks: list[Callback] = []
-        if split.valid is not None:
+        if split.valid is not None and task.judged_by_loss:
             callbacks.append(BestWeights())
             if recipe.patience is not None:
                 callbacks.append(EarlyStopping(recipe.patience))
@@ -145,12 +142,12 @@ class Job:
             fit(
                 model,
                 loader,
-                None if split.valid is None else _judged(split.valid),
-                recipe.make_loss(self.classification),
+                None if split.valid is None else task.judged(split.valid, model),
+                task.loss(),
                 optimizer,
                 epochs=recipe.epochs,
-                metrics=self.metrics(),
-                scheduler=recipe.make_scheduling(optimizer, len(loader)),
+                metrics=task.metrics(),
+                scheduler=recipe.make_scheduling(optimizer, len(loader)),  # type: ignore[arg-type]  # both kinds have it
                 clip_norm=recipe.clip_norm,
                 callbacks=callbacks,
                 out=self.run.path,
@@ -165,16 +162,6 @@ class Job:
             result["test"] = self.evaluate(self.parts["test"], model)
         write_atomically(self.run.path / RESULT, (json.dumps(result, indent=2) + "\n").encode())
         return result
-
-    def _sampler(self) -> RandomSampler:
-        """All samples in random order; of a text, whose windows overlap, as many windows as lie side by side."""
-        train = self.split.train
-        count = max(1, len(train) // train.block_size) if isinstance(train, TextDataset) else None
-        return RandomSampler(train, num_samples=count)
-
-    def metrics(self) -> dict[str, Metric]:
-        """What is measured in each epoch."""
-        return named([Accuracy() if self.classification else R2()])
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -193,24 +180,19 @@ class Job:
         split = load(dataset, valid=0.0, test=0.0, **_target_option(self.run.config["data"]["target"]))
         if split.shape != tuple(self.run.config["model"]["input_shape"]):
             raise DataError(f"{dataset} has inputs of {split.shape}, the run takes {self.split.shape}")
-        return _column(split.train) if not self.classes else split.train
+        return self.task.prepared(split).train
 
     def evaluate(self, data: Any, model: Module | None = None) -> dict[str, Any]:
-        """Loss, accuracy, macro F1 and the confusion matrix (or R²) of the trained model on `data`."""
+        """The loss and the measures of the task (accuracy, macro F1, confusion matrix, R², …) on `data`.
+
+        What a network draws to be measured, a code or an action, it draws by the recipe's seed.
+        """
         limit_blas_threads(self.recipe.threads)
-        metrics = self.metrics()
-        if self.classification:
-            metrics |= named([MacroF1(), ConfusionMatrix(self.run.config["model"]["outputs"])])
-        loss = self.recipe.make_loss(self.classification)
-        found = evaluate(model or self.run.model(), _judged(data), loss, metrics)
+        task, model = self.task, model or self.run.model()
+        metrics = named([*task.metrics(), *task.details(self.run.config["model"]["outputs"])])
+        default_generator.manual_seed(self.recipe.seed)
+        found = evaluate(model, task.judged(data, model), task.loss(), metrics)
         return {name: value.tolist() if hasattr(value, "tolist") else value for name, value in found.items()}
-
-
-def _judged(data: Any) -> DataLoader[Any]:
-    """The samples in the batches that a network is judged by; of a text, windows that do not overlap."""
-    if isinstance(data, TextDataset):
-        return DataLoader(Subset(data, range(0, len(data), data.block_size)), 128)
-    return DataLoader(data, 1024)
 
 
 def _target_option(target: str | None) -> dict[str, Any]:
@@ -219,46 +201,18 @@ def _target_option(target: str | None) -> dict[str, Any]:
     return {"target": int(target) if target.lstrip("-").isdigit() else target}
 
 
-def _load(dataset: str, recipe: Recipe, target: str | None) -> Splits:
-    """The dataset in its three parts. Raises UsageError or DataError for what cannot be trained on."""
+def _load(dataset: str, recipe: Recipe, target: str | None) -> tuple[Splits, Task]:
+    """The dataset in its three parts, in the form that its task learns from; and that task."""
     split = load(dataset, valid=recipe.valid_fraction, test=recipe.test_fraction, **_target_option(target))
-    if split.kind == "text" and not (
-        architecture.is_file_spec(recipe.model) or architecture.is_text_model(recipe.model)
-    ):
-        raise UsageError(
-            f"{dataset} is text: {recipe.model} cannot read it. Choose rnn, lstm, gru or gpt, or give a model of your "
-            "own, --model FILE.py:function, from characters (N, T) as int64 to scores (N, C, T)"
-        )
-    if len(split.train.fetch(slice(0, 1))) != 2:
-        raise DataError(f"{dataset} has inputs but no target to learn from; see --target")
-    if split.classes is None and split.train.fetch(slice(0, 1))[1].array.dtype.kind in "iu":
-        raise DataError(
-            f"{dataset}: the target's whole numbers are no labels from 0 up (or more than 10,000); "
-            "write them as 1.0, 2.0, ... to predict them as numbers"
-        )
-    return split if split.classes is not None else _with_columns(split)
-
-
-def _with_columns(split: Splits) -> Splits:
-    """Targets that are numbers as (N, D): a network's output is never (N,)."""
-    parts = {name: _column(getattr(split, name)) for name in ("train", "valid", "test")}
-    return dataclasses.replace(split, **parts)
-
-
-def _column(data: Any) -> Any:
-    if not isinstance(data, TensorDataset) or data.tensors[1].array.ndim > 1:
-        return data
-    x, y = data.tensors
-    reshaped = x, Tensor(y.array[:, None])
-    if isinstance(data, Table):
-        return Table(*reshaped, columns=data.columns, target=data.target, classes=data.classes)
-    return TensorDataset(*reshaped)
+    task = task_for(recipe, split.kind, split.classes is not None)
+    return task.prepared(split), task
 
 
 def _outputs(split: Splits) -> int:
     if split.classes is not None:
         return split.classes
-    return int(np.prod(split.train.fetch(slice(0, 1))[1].array.shape[1:]))
+    shape = split.train.fetch(slice(0, 1))[1].array.shape
+    return int(shape[-1] if split.kind == "series" else np.prod(shape[1:]))
 
 
 def _model_config(split: Splits, recipe: Recipe, path: Path) -> dict[str, Any]:

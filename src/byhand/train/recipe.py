@@ -6,6 +6,7 @@ Made by the command line from its options, read back by `byhand train --resume`.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,8 +26,31 @@ OPTIMIZERS: dict[str, tuple[type[optim.Optimizer], float]] = {  # with the learn
     "adam": (optim.Adam, 0.001),
     "adamw": (optim.AdamW, 0.001),
     "nadam": (optim.NAdam, 0.001),
+    "radam": (optim.RAdam, 0.001),
+    "adamax": (optim.Adamax, 0.002),
+    "adafactor": (optim.Adafactor, 0.01),
+    "asgd": (optim.ASGD, 0.1),
+    "rprop": (optim.Rprop, 0.001),
 }
-SCHEDULES = ("constant", "cosine", "step", "exponential", "onecycle", "plateau")
+ELSEWHERE = {  # optimisers that a recipe cannot have, and why
+    "lbfgs": "it computes the loss several times a step; give optim.LBFGS a closure in Python",
+    "muon": "it is for matrices alone, and biases need another beside it; combine optim.Muon and AdamW in Python",
+    "sparse_adam": "it is for sparse gradients, which are out of this library's scope; take adam",
+}
+SCHEDULES = (
+    "constant",
+    "linear",
+    "cosine",
+    "warmup",
+    "onecycle",
+    "restarts",
+    "polynomial",
+    "exponential",
+    "step",
+    "multistep",
+    "plateau",
+)
+PLANNED = ("linear", "cosine", "warmup", "onecycle", "restarts", "polynomial")  # laid out for a number of epochs
 LOSSES = ("cross_entropy", "hinge", "mse")
 
 
@@ -57,6 +81,8 @@ class Recipe:
     dialect: str | None = None  # None: the fastest that is installed
 
     def __post_init__(self) -> None:
+        if self.optimizer in ELSEWHERE:
+            raise UsageError(f"{self.optimizer} cannot be chosen here: {ELSEWHERE[self.optimizer]}")
         named = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "loss": LOSSES, "dialect": DIALECTS}
         for name, choices in named.items():
             value = getattr(self, name)
@@ -84,25 +110,56 @@ class Recipe:
     def make_optimizer(self, model: nn.Module) -> optim.Optimizer:
         """The optimiser over all parameters of `model`."""
         kind, usual = OPTIMIZERS[self.optimizer]
-        options: dict[str, Any] = {"lr": usual if self.lr is None else self.lr, "weight_decay": self.weight_decay}
-        if self.momentum:
-            if self.optimizer not in ("sgd", "rmsprop"):
-                raise UsageError(f"momentum is an option of sgd and rmsprop, not of {self.optimizer}")
+        known = inspect.signature(kind).parameters
+        options: dict[str, Any] = {"lr": usual if self.lr is None else self.lr}
+        if "weight_decay" in known:
+            options["weight_decay"] = self.weight_decay
+        elif self.weight_decay:
+            raise UsageError(f"{self.optimizer} has no weight decay; leave the option out")
+        if self.momentum and "momentum" in known:
             options["momentum"] = self.momentum
+        elif self.momentum and "betas" in known:
+            options["betas"] = (self.momentum, known["betas"].default[1])
+        elif self.momentum:
+            raise UsageError(f"momentum is an option of sgd, rmsprop and Adam's kind, not of {self.optimizer}")
         return kind(model.parameters(), **options)
 
     def make_scheduling(self, optimizer: optim.Optimizer, batches: int) -> Scheduling | None:
         """The schedule as a callback; `batches` is their number in an epoch."""
-        steps = max(1, self.epochs * batches)
-        peak = float(optimizer.param_groups[0]["lr"])
-        make: dict[str, Callable[[], Scheduling]] = {
-            "cosine": lambda: Scheduling(lr_scheduler.CosineAnnealingLR(optimizer, steps), per="batch"),
-            "step": lambda: Scheduling(lr_scheduler.StepLR(optimizer, max(1, math.ceil(self.epochs / 3)), 0.1)),
-            "exponential": lambda: Scheduling(lr_scheduler.ExponentialLR(optimizer, 0.95)),
-            "onecycle": lambda: Scheduling(lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps), per="batch"),
-            "plateau": lambda: Scheduling(lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.3, patience=3)),
+        make = self._by_batch(optimizer, max(1, self.epochs * batches)) | self._by_epoch(optimizer)
+        if self.schedule not in make:
+            return None
+        return Scheduling(make[self.schedule](), per="batch" if self.schedule in PLANNED else "epoch")
+
+    def _by_batch(self, optimizer: optim.Optimizer, steps: int) -> dict[str, Callable[[], Any]]:
+        """The schedules that are laid out for so many steps."""
+        peak, up = float(optimizer.param_groups[0]["lr"]), max(1, steps // 20)
+
+        def warmup() -> Any:
+            parts = [
+                lr_scheduler.LinearLR(optimizer, 0.01, 1.0, up),
+                lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps - up)),
+            ]
+            return lr_scheduler.SequentialLR(optimizer, parts, [up])
+
+        return {
+            "linear": lambda: lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps),
+            "cosine": lambda: lr_scheduler.CosineAnnealingLR(optimizer, steps),
+            "warmup": warmup,
+            "onecycle": lambda: lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps),
+            # 1 + 2 + 4 parts: three cycles, the last of which ends with the training
+            "restarts": lambda: lr_scheduler.CosineAnnealingWarmRestarts(optimizer, steps // 7 + 1, 2),
+            "polynomial": lambda: lr_scheduler.PolynomialLR(optimizer, steps, power=2.0),
         }
-        return make[self.schedule]() if self.schedule in make else None
+
+    def _by_epoch(self, optimizer: optim.Optimizer) -> dict[str, Callable[[], Any]]:
+        half, end = (max(1, math.ceil(self.epochs * share)) for share in (0.5, 0.75))
+        return {
+            "step": lambda: lr_scheduler.StepLR(optimizer, max(1, math.ceil(self.epochs / 3)), 0.1),
+            "multistep": lambda: lr_scheduler.MultiStepLR(optimizer, [half, end], 0.1),
+            "exponential": lambda: lr_scheduler.ExponentialLR(optimizer, 0.95),
+            "plateau": lambda: lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.3, patience=3),
+        }
 
     def make_loss(self, classification: bool) -> nn.Module:
         """The loss module: cross-entropy for classes, the mean squared error for numbers, unless `loss` says more."""
@@ -132,6 +189,8 @@ RECIPES: dict[str, Recipe] = {
     "cifar10": Recipe(model="mlp:512,256", epochs=20, batch_size=128, schedule="onecycle", lr=0.002, dropout=0.2),
     "planar_flower": Recipe(model="mlp:4", activation="tanh", epochs=300, batch_size=32, lr=0.02),
     "spirals": Recipe(model="mlp:100", epochs=200, lr=0.01),
+    "sine_waves": Recipe(model="gru:32", epochs=30, batch_size=32, lr=0.005),
+    "windy_line": Recipe(model="mlp:32", activation="tanh", epochs=15, batch_size=16, lr=0.01),
 }
 
 
@@ -141,6 +200,8 @@ MODEL_RECIPES: dict[str, Recipe] = {
     "rnn": Recipe(model="rnn", epochs=20, batch_size=32, lr=0.002, clip_norm=1.0),
     "lstm": Recipe(model="lstm", epochs=20, batch_size=32, lr=0.003, clip_norm=1.0),
     "gru": Recipe(model="gru", epochs=20, batch_size=32, lr=0.003, clip_norm=1.0),
+    "vae": Recipe(model="vae", epochs=10, batch_size=128),
+    "gan": Recipe(model="gan", epochs=80, batch_size=256, schedule="linear", lr=0.001, momentum=0.5),
     "gpt": Recipe(
         model="gpt", epochs=20, batch_size=16, schedule="onecycle", lr=0.001, optimizer="adamw", clip_norm=1.0
     ),

@@ -219,10 +219,12 @@ def predict(model: Module, x: Array | Tensor, batch_size: int = 256) -> Array:
     model.eval()
     try:
         with no_grad():
-            parts = [model(Tensor(array[i : i + batch_size])).array for i in range(0, len(array), batch_size)]
+            parts = [model(Tensor(array[i : i + batch_size])) for i in range(0, len(array), batch_size)]
     finally:
         model.train(training)
-    return np.concatenate(parts)
+    if not isinstance(parts[0], Tensor):
+        raise UsageError(f"a {type(model).__name__} predicts nothing: it gives several things at once, and no scores")
+    return np.concatenate([part.array for part in parts])
 
 
 def softmax(scores: Array) -> Array:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from byhand.core import paths
 from byhand.data import (
     BatchSampler,
     ChainDataset,
@@ -17,9 +20,13 @@ from byhand.data import (
     SubsetRandomSampler,
     TensorDataset,
     WeightedRandomSampler,
+    dataset,
     default_collate,
     default_convert,
+    get_worker_info,
+    loader,
     random_split,
+    sampler,
 )
 
 __all__ = [
@@ -40,4 +47,7 @@ __all__ = [
     "DataLoader",
     "default_collate",
     "default_convert",
+    "get_worker_info",
 ]
+
+paths.lead(sys.modules[__name__], {"dataset": dataset, "dataloader": loader, "sampler": sampler})

@@ -21,7 +21,7 @@ REASONS = {
 }
 
 NAMES = {
-    "complex": """conj_physical resolve_conj resolve_neg cdouble cfloat chalf istft stft linalg.eig linalg.eigvals""",
+    "complex": """conj_physical resolve_conj resolve_neg cdouble cfloat chalf linalg.eig linalg.eigvals""",
     "sparse": """sparse.sampled_addmm sparse.mm to_sparse""",
     "internal": """_softmax_backward_data native_group_norm native_layer_norm native_batch_norm _native_batch_norm_legit
         _batch_norm_with_update max_pool2d_with_indices_backward torch.ops.aten._safe_softmax.default

@@ -43,7 +43,15 @@ for epoch in range(4):
 
 with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, "checkpoint.pt")
-    torch.save({"epoch": epoch, "model_state_dict": model.state_dict(), "optimizer": optimizer.state_dict(), "best": best_state}, path)
+    torch.save(
+        {
+            "epoch": epoch,
+            "model_state_dict": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "best": best_state,
+        },
+        path,
+    )
     checkpoint = torch.load(path, map_location=torch.device("cpu"), weights_only=True)
 fresh = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Hardswish(), nn.Linear(8, 1))
 fresh.load_state_dict(checkpoint["model_state_dict"])

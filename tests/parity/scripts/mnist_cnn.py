@@ -41,7 +41,9 @@ def train(args, model, device, loader, optimizer, epoch):
         optimizer.step()
         losses.append(loss.item())
         if batch_idx % args.log_interval == 0:
-            print("epoch {} [{}/{}]\tloss {:.6f}".format(epoch, batch_idx * len(data), len(loader.dataset), loss.item()))
+            print(
+                "epoch {} [{}/{}]\tloss {:.6f}".format(epoch, batch_idx * len(data), len(loader.dataset), loss.item())
+            )
 
 
 def test(model, device, loader):

@@ -70,7 +70,10 @@ for _ in range(4):
     out, hidden = gru(packed)
     unpacked, sizes = pad_packed_sequence(out, batch_first=True)
     assert torch.equal(sizes, lengths)
-    loss = nn.functional.cross_entropy(head(torch.cat([hidden[0], hidden[1]], dim=1)), target) + 0.01 * unpacked.pow(2).mean()
+    loss = (
+        nn.functional.cross_entropy(head(torch.cat([hidden[0], hidden[1]], dim=1)), target)
+        + 0.01 * unpacked.pow(2).mean()
+    )
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -37,7 +37,9 @@ class Seq2Seq(nn.Module):
         padding = (src == 0).transpose(0, 1)
         src = self.pos(self.embed(src) * math.sqrt(self.d_model))
         tgt = self.pos(self.embed(tgt) * math.sqrt(self.d_model))
-        memory = self.transformer(src, tgt, tgt_mask=mask, src_key_padding_mask=padding, memory_key_padding_mask=padding)
+        memory = self.transformer(
+            src, tgt, tgt_mask=mask, src_key_padding_mask=padding, memory_key_padding_mask=padding
+        )
         return self.out(memory)
 
 

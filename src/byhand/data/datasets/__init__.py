@@ -1,4 +1,4 @@
-"""Datasets: bundled, read from files, downloaded, or made. Each function returns a `TensorDataset`, or a pair of them.
+"""Datasets: bundled, read from files, downloaded, or made. Functions return a `TensorDataset`, or a pair of them.
 
 Images are float32 in [0, 1] of (N, C, H, W), points float32 (N, 2), labels int64 (N,). Files are looked for in
 `$BYHAND_DATA`, then in the platform's cache folder. `load(name)` is what `byhand train NAME` uses.
@@ -15,9 +15,11 @@ from byhand.data.datasets.characters import TextDataset, text, tiny_shakespeare
 from byhand.data.datasets.cifar import cifar10
 from byhand.data.datasets.folder import cache_folder
 from byhand.data.datasets.idx import fashion_mnist, mnist, mnist_pkl
-from byhand.data.datasets.points import circles, gaussian_quantiles, moons, planar_flower, spirals
+from byhand.data.datasets.points import circles, gaussian_quantiles, moons, planar_flower, ring, spirals
 from byhand.data.datasets.registry import Row, Splits, catalog, load, names
+from byhand.data.datasets.series import sine_waves
 from byhand.data.datasets.tables import Table, table
+from byhand.data.datasets.worlds import WindyLine
 
 __all__ = [
     "digits",
@@ -30,6 +32,9 @@ __all__ = [
     "moons",
     "circles",
     "gaussian_quantiles",
+    "ring",
+    "sine_waves",
+    "WindyLine",
     "tiny_shakespeare",
     "text",
     "TextDataset",

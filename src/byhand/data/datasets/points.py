@@ -32,8 +32,8 @@ def planar_flower(m: int = 400, seed: int | None = 1) -> TensorDataset:
     >>> byhand.data.datasets.planar_flower().tensors[0].shape
     (400, 2)
     """
-    _check("planar_flower", m=m, least=2)
-    random, half = _random(seed), m // 2
+    check_counts("planar_flower", m=m, least=2)
+    random, half = random_state(seed), m // 2
     points = []
     for j in range(2):
         t = np.linspace(j * 3.12, (j + 1) * 3.12, half) + random.randn(half) * 0.2
@@ -48,8 +48,8 @@ def spirals(points: int = 100, classes: int = 3, *, noise: float = 0.2, seed: in
     For class j: r = linspace(0, 1), t = linspace(4 j, 4 (j + 1)) + noise · ε, point = (r sin t, r cos t).
     Stanford CS231n, "Putting it together: minimal neural network case study"; there `seed=0`.
     """
-    _check("spirals", points=points, classes=classes, least=1)
-    random, r = _random(seed), np.linspace(0.0, 1.0, points)
+    check_counts("spirals", points=points, classes=classes, least=1)
+    random, r = random_state(seed), np.linspace(0.0, 1.0, points)
     arms = []
     for j in range(classes):
         t = np.linspace(j * 4, (j + 1) * 4, points) + random.randn(points) * noise
@@ -64,8 +64,8 @@ def moons(
 
     Outer: (cos t, sin t); inner: (1 − cos t, 1 − sin t − 1/2); t = linspace(0, π); plus `noise` times a normal.
     """
-    _check("moons", n_samples=n_samples, least=2)
-    random = _random(seed)
+    check_counts("moons", n_samples=n_samples, least=2)
+    random = random_state(seed)
     outer, inner = np.linspace(0, np.pi, n_samples // 2), np.linspace(0, np.pi, n_samples - n_samples // 2)
     upper = np.column_stack([np.cos(outer), np.sin(outer)])
     lower = np.column_stack([1 - np.cos(inner), 1 - np.sin(inner) - 0.5])
@@ -84,10 +84,10 @@ def circles(
 
     Class 0 is the outer circle. Raises UsageError unless 0 ≤ factor < 1.
     """
-    _check("circles", n_samples=n_samples, least=2)
+    check_counts("circles", n_samples=n_samples, least=2)
     if not 0 <= factor < 1:
         raise UsageError(f"circles: factor is the inner radius, from 0 up to 1, not {factor!r}")
-    random = _random(seed)
+    random = random_state(seed)
     outer, inner = (np.linspace(0, 2 * np.pi, n, endpoint=False) for n in (n_samples // 2, n_samples - n_samples // 2))
     rim = np.column_stack([np.cos(outer), np.sin(outer)])
     core = np.column_stack([np.cos(inner), np.sin(inner)]) * factor
@@ -107,10 +107,10 @@ def gaussian_quantiles(
 
     Points from N(mean, cov · I); as scikit-learn's `make_gaussian_quantiles` in two dimensions, with its values.
     """
-    _check("gaussian_quantiles", n_samples=n_samples, n_classes=n_classes, least=1)
+    check_counts("gaussian_quantiles", n_samples=n_samples, n_classes=n_classes, least=1)
     if n_samples < n_classes:
         raise UsageError(f"gaussian_quantiles: {n_samples} samples cannot fill {n_classes} classes")
-    random, centre = _random(seed), np.zeros(2) if mean is None else np.asarray(mean, dtype=np.float64)
+    random, centre = random_state(seed), np.zeros(2) if mean is None else np.asarray(mean, dtype=np.float64)
     cloud = random.multivariate_normal(centre, cov * np.eye(2), n_samples)
     cloud = cloud[np.argsort(np.sum((cloud - centre) ** 2, axis=1))]
     labels = np.minimum(np.arange(n_samples) // (n_samples // n_classes), n_classes - 1)
@@ -118,7 +118,21 @@ def gaussian_quantiles(
     return _dataset(cloud[order], labels[order])
 
 
-def _random(seed: int | None) -> np.random.RandomState:
+def ring(n_samples: int = 20_000, *, classes: int = 8, noise: float = 0.05, seed: int | None = None) -> TensorDataset:
+    """Normal clouds around `classes` points of a circle of radius 2: what a GAN finds all of, or not.
+
+    With noise · ε, ε standard normal. Metz et al., Unrolled generative adversarial networks, 2017.
+    """
+    check_counts("ring", n_samples=n_samples, classes=classes, least=1)
+    random = random_state(seed)
+    labels = random.randint(0, classes, n_samples)
+    angle = 2 * np.pi * labels / classes
+    points = 2 * np.column_stack([np.cos(angle), np.sin(angle)])
+    return _dataset(points + noise * random.randn(n_samples, 2), labels)
+
+
+def random_state(seed: int | None) -> np.random.RandomState:
+    """NumPy's stream for a seed; `None` draws one from the default generator."""
     return np.random.RandomState(int(default_generator.numpy.integers(2**32)) if seed is None else seed)
 
 
@@ -145,7 +159,8 @@ def _dataset(points: Points, labels: NDArray[Any]) -> TensorDataset:
     return TensorDataset(Tensor(points.astype(np.float32)), Tensor(labels.astype(np.int64)))
 
 
-def _check(owner: str, *, least: int, **counts: Any) -> None:
+def check_counts(owner: str, *, least: int, **counts: Any) -> None:
+    """Raise UsageError unless every count is an integer of at least `least`."""
     for name, count in counts.items():
         if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < least:
             raise UsageError(f"{owner}: {name} is an integer of at least {least}, not {count!r}")

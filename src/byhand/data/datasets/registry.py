@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from byhand.data.datasets import cifar, idx, points
 from byhand.data.datasets.bundled import digits
 from byhand.data.datasets.characters import SHAKESPEARE, TextDataset, text, tiny_shakespeare
 from byhand.data.datasets.folder import find, folders, home
+from byhand.data.datasets.series import sine_waves
 from byhand.data.datasets.tables import Table, table
+from byhand.data.datasets.worlds import WindyLine
 from byhand.tensor import Tensor
 
 FILES = (".csv", ".tsv", ".data", ".npy", ".npz")
@@ -24,20 +26,23 @@ FASHION = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shi
 TEN = tuple("0123456789")
 
 
+Part: TypeAlias = Any  # a TensorDataset, a TextDataset or a world: only its task knows which it is
+
+
 @dataclass(frozen=True)
 class Splits:
     """A dataset ready for training: its three parts, and what a network for it must know.
 
-    `valid` is None if no part was set aside. `kind` is "images" (N, C, H, W), "points" (N, 2), "text" or "table";
-    `shape` is that of one input; `classes` the number of classes, None if the target is no label; `class_names`
-    their names (for text: its characters).
+    `valid` is None if no part was set aside. `kind` is "images" (N, C, H, W), "points" (N, 2), "series" (N, T, D),
+    "text", "table" or "world"; `shape` is that of one input; `classes` the number of classes, None if the target is no
+    label; `class_names` their names (for text: its characters, for a world: its actions).
     """
 
     name: str
     kind: str
-    train: TensorDataset | TextDataset
-    valid: TensorDataset | TextDataset | None
-    test: TensorDataset | TextDataset
+    train: Part
+    valid: Part | None
+    test: Part
     shape: tuple[int, ...]
     classes: int | None
     class_names: tuple[str, ...]
@@ -101,6 +106,9 @@ SOURCES: dict[str, _Source] = {
     "gaussian_quantiles": _Source(
         points.gaussian_quantiles, "shells of a normal cloud", "200 points", "points", _TWO, defaults=_SEEDED
     ),
+    "ring": _Source(points.ring, "eight normal clouds", "20,000 points", "points", TEN[:8], defaults=_SEEDED),
+    "sine_waves": _Source(sine_waves, "noisy waves to forecast", "1,000 × 60 values", "series", defaults=_SEEDED),
+    "windy_line": _Source(WindyLine, "a cart in the wind, to be steered", "160 episodes", "world"),
     "tiny_shakespeare": _Source(
         tiny_shakespeare,
         "plays, by characters",
@@ -185,6 +193,8 @@ def _made(name: str, make: Callable[..., Any], options: dict[str, Any]) -> Any:
 def _split(name: str, kind: str, made: Any, class_names: tuple[str, ...], valid: float | None, test: float) -> Splits:
     if isinstance(made, TextDataset):
         return _split_text(name, made, valid, test)
+    if isinstance(made, WindyLine):
+        return Splits(name, kind, made, None, made, made.shape, len(made.actions), made.actions)
     if isinstance(made, tuple):
         rest, tested = made
         size = len(rest)

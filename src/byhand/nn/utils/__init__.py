@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from byhand.nn.utils import parametrizations, parametrize, rnn
-from byhand.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
+from byhand.nn.utils.clip_grad import (
+    clip_grad_norm,
+    clip_grad_norm_,
+    clip_grad_value_,
+    clip_grads_with_norm_,
+    get_total_norm,
+)
 from byhand.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
 from byhand.nn.utils.fusion import (
     fuse_conv_bn_eval,
@@ -15,6 +21,7 @@ from byhand.nn.utils.init import skip_init
 from byhand.nn.utils.weight_norm import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
 
 __all__ = [
+    "clip_grad_norm",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",

@@ -79,9 +79,9 @@ def invert_permutation(permutation: Tensor | None) -> Tensor | None:
 
 def _positions(lengths: Sequence[int]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Of lengths that never grow: the batch sizes, and for each row its step and its sequence."""
-    sizes = np.array([sum(n > t for n in lengths) for t in range(lengths[0])])
-    sequence = np.concatenate([np.arange(size) for size in sizes])
-    return sizes, np.repeat(np.arange(lengths[0]), sizes), sequence
+    running = np.arange(lengths[0])[:, None] < np.asarray(lengths)
+    step, sequence = np.nonzero(running)
+    return running.sum(1), step, sequence
 
 
 def pack_padded_sequence(

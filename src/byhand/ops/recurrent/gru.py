@@ -14,6 +14,7 @@ import numpy as np
 from byhand.core.op import SCAN, derive, op, share
 from byhand.core.variable import Array
 from byhand.ops.activation import sigmoid
+from byhand.ops.recurrent.product import multiplied
 from byhand.ops.recurrent.unrolled import Sizes, before, blocks, columns, rows, seconds, spans, stacked, unrolled
 from byhand.ops.reduce import column_sums
 from byhand.ops.shape import joined
@@ -53,7 +54,7 @@ def gated(
     products = np.empty((n, 3 * size), x.dtype)
     for start, stop, count in spans(batch_sizes, reverse):
         product, state, now = products[:count], hidden[:count], gates[start:stop]
-        np.matmul(state, back, out=product)
+        multiplied(state, back, product)
         if bias is not None:
             product += bias
         both, new = now[:, : 2 * size], now[:, 2 * size :]
@@ -114,7 +115,8 @@ def gated_slopes(
         part *= inner[start:stop]
         np.multiply(out[start:stop, :size], part, out=out[start:stop, size : 2 * size])
         dh *= z
-        dh += np.matmul(out[start:stop, : 3 * size], turned, out=product)
+        multiplied(out[start:stop, : 3 * size], turned, product)
+        dh += product
     out[length:, :size] = hidden
     return out
 

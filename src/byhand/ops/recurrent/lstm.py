@@ -13,6 +13,7 @@ import numpy as np
 from byhand.core.op import SCAN, derive, op, share
 from byhand.core.variable import Array
 from byhand.ops.activation import sigmoid
+from byhand.ops.recurrent.product import multiplied
 from byhand.ops.recurrent.unrolled import Sizes, before, blocks, columns, rows, seconds, spans, stacked, unrolled
 from byhand.ops.shape import joined
 from byhand.ops.trigonometry import tanh
@@ -50,7 +51,7 @@ def long_short(
     product = np.empty((n, size), x.dtype)
     for start, stop, count in spans(batch_sizes, reverse):
         z, now, state, tanh_now = gates[start:stop], cell[:count], hidden[:count], squashed[start:stop]
-        np.matmul(state, back, out=z)
+        multiplied(state, back, z)
         z += x[start:stop]
         z *= scale[:count]
         np.tanh(z, out=z)
@@ -81,7 +82,7 @@ def long_short_slopes(
 ) -> Array:
     """`lstm` backward: y with respect to x and, side by side in the last rows, to h and c"""
     length, (n, size) = x.shape[0], h.shape
-    out = np.zeros((length + n, 4 * size), x.dtype)
+    out = np.empty((length + n, 4 * size), x.dtype)
     hidden, cell = y[length : length + n].copy(), y[length + n :].copy()
     ones = np.tile(np.repeat(np.array([0, 0, 1, 0], x.dtype), size), (n, 1))
     products, parts = np.empty((n, 4 * size), x.dtype), np.empty((n, size), x.dtype)
@@ -103,9 +104,10 @@ def long_short_slopes(
         dz *= rest
         np.add(z, ones[:count], out=rest)
         dz *= rest
-        np.matmul(dz, weight, out=dh)
+        multiplied(dz, weight, dh)
     out[length:, :size] = hidden
     out[length:, size : 2 * size] = cell
+    out[length:, 2 * size :] = 0
     return out
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from byhand.core.op import SCAN, derive, op, share
 from byhand.core.variable import Array
 from byhand.ops.activation import relu
+from byhand.ops.recurrent.product import multiplied
 from byhand.ops.recurrent.unrolled import Sizes, before, rows, seconds, spans, stacked, unrolled
 from byhand.ops.shape import joined
 from byhand.ops.trigonometry import tanh
@@ -37,7 +38,7 @@ def plain(
     hidden[...] = h
     for start, stop, count in spans(batch_sizes, reverse):
         now, state = out[start:stop], hidden[:count]
-        np.matmul(state, back, out=now)
+        multiplied(state, back, now)
         now += x[start:stop]
         if nonlinearity == "tanh":
             np.tanh(now, out=now)
@@ -73,7 +74,7 @@ def plain_slopes(
             np.copyto(dz, now > 0)
         dh += y[start:stop]
         dz *= dh
-        np.matmul(dz, weight, out=dh)
+        multiplied(dz, weight, dh)
     return out
 
 

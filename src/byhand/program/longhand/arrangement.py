@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from byhand.program.ir import BACKWARD, Program, Value
+from byhand.program.ir import Value
 from byhand.program.longhand.expression import copied, name, substituted, text
 from byhand.program.longhand.line import Line, Listing, Loop
 from byhand.program.longhand.naming import Names
@@ -23,25 +23,6 @@ class Naming(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> Any:
         return name(self.title) if getattr(node, "value_of", None) is self.value else super().visit(node)
-
-
-def reordered(lines: Sequence[Line], program: Program) -> list[Line]:
-    """Backward in the order of the courses: the gradients of a layer's parameters before that of its input."""
-    made = list(lines)
-    for i in reversed(range(len(made))):
-        line = made[i]
-        of = None if line.value is None else line.value.gradient_of
-        if of is None or of in program.states or line.section != BACKWARD:
-            continue
-        j = i + 1
-        while j < len(made) and _of_parameter(made[j], program) and not made[j].reads & line.writes:
-            j += 1
-        made[i:j] = [*made[i + 1 : j], line]
-    return made
-
-
-def _of_parameter(line: Line, program: Program) -> bool:
-    return line.section == BACKWARD and line.value is not None and line.value.gradient_of in program.states
 
 
 def short_enough(parts: Sequence[Line | Loop], names: Names) -> list[Line | Loop]:

@@ -54,6 +54,8 @@ LINES: dict[str, Sequence[str]] = {
     ),
     # one temporary less
     "tanh_slope": ("u * (1 - y**2)",),
+    # by `clip`
+    "relu": ("np.maximum(x, 0)",),
     # x may be a formula that should not stand there twice
     "square": ("x**2",),
     "mean": ("x.mean(axis=axis, keepdims=keepdims)",),

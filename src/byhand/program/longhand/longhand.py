@@ -17,7 +17,7 @@ from byhand.core.generator import default_generator, numpy_generator
 from byhand.core.variable import Array
 from byhand.program import interpreter
 from byhand.program.ir import CHECK, DRAW, Node, Program, Value, identifier
-from byhand.program.longhand.arrangement import counted_anew, reordered, short_enough
+from byhand.program.longhand.arrangement import counted_anew, short_enough
 from byhand.program.longhand.effects import counted, with_writes
 from byhand.program.longhand.expression import name, names_in, substituted, text
 from byhand.program.longhand.function import module
@@ -33,7 +33,6 @@ def listed(program: Program, titles: Mapping[str, str] | None = None) -> Listing
     builder = Builder(program, titles or {})
     lines = builder.build()
     names, known, listing = builder.names, builder.program, builder.listing
-    lines = reordered(lines, known)
     lines = as_in_books(lines, {names[new] for _, new in known.writes if new in names}, names)
     lines, saved, merged = with_writes(known, lines, names, builder.trees)
     lines = numbers_once(known, lines, names)

@@ -1,6 +1,7 @@
 """The program as one would write it: rewritings before it is printed, which keep its values up to rounding.
 
-Copies that no text needs go; the masks of dropout are zeros and ones; what follows from gradients is an update.
+Copies that no text needs go; sums need no matrix; the masks of dropout are zeros and ones; what follows from gradients
+is an update.
 Called by `listing`.
 """
 
@@ -13,11 +14,12 @@ import numpy as np
 from byhand.core.op import OPS
 from byhand.program.ir import BACKWARD, CONSTANT, UPDATE, Node, Program, Value
 from byhand.program.longhand.expression import plain_number
+from byhand.program.passes.dead_code import dead_code
 
 
 def plainer(program: Program) -> Program:
     """All of them."""
-    return own_updates(bare_masks(without_clones(program)))
+    return own_updates(bare_masks(plain_sums(without_clones(program))))
 
 
 def without_clones(program: Program) -> Program:
@@ -35,6 +37,19 @@ def without_clones(program: Program) -> Program:
         if source.gradient_of is None and source not in program.given:
             source.gradient_of = node.out.gradient_of
     return program.replaced(kept, renamed) if renamed else program
+
+
+def plain_sums(program: Program) -> Program:
+    """The sums of columns of what was made a matrix for them: sums over all axes but the last."""
+    producers = program.producers()
+    plain: dict[Node, Node] = {}
+    for node in program.nodes:
+        maker = producers.get(node.inputs[0]) if node.op.name == "column_sums" else None
+        x = maker.inputs[0] if maker is not None and maker.op.name == "reshape" else None
+        if isinstance(x, Value) and len(x.shape) > 2 and x.shape[-1:] == node.out.shape:
+            attrs = {"axis": tuple(range(len(x.shape) - 1)), "keepdims": False}
+            plain[node] = Node(OPS["sum"], (x,), attrs, node.outputs, node.section, node.rule, node.place)
+    return dead_code(program.replaced([plain.get(node, node) for node in program.nodes])) if plain else program
 
 
 def own_updates(program: Program) -> Program:

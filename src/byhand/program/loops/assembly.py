@@ -20,7 +20,7 @@ from byhand.program.loops.blas import Blas
 from byhand.program.loops.convolutions import WINDOWED, WINDOWED_WEIGHT
 from byhand.program.loops.expressions import BOOLEAN, CODE, Fold
 from byhand.program.loops.machine_code import INTEGER, REAL
-from byhand.program.loops.manuscript import Bound, Parameter, Pointer
+from byhand.program.loops.manuscript import FIRST, LAST, Bound, Parameter, Pointer
 from byhand.program.loops.nests import added_up, manuscript
 from byhand.program.loops.placement import Item
 from byhand.program.loops.products import Product, factors, product
@@ -233,7 +233,8 @@ class Assembly:
         comment = f"  # → {', '.join(dict.fromkeys(written))}"
         worker = self._worker(kernel, span, comment)
         types = [_type(x) for x, _ in made.parameters]
-        name = self._defined(f"{types}{made.canonical()}", made.readable(self.names, RESERVED))
+        text = made.readable(self.names, RESERVED - {FIRST.name, LAST.name})
+        name = self._defined(f"{types}{made.canonical()}", text)
         own = {node.out for node in item.nodes} & self.storage.divided.keys()
         arguments = [self._argument(x, worker, own) for x, _ in made.parameters]
         worker.lines.append(f"{name}({', '.join(arguments)}){comment if worker is kernel else ''}")

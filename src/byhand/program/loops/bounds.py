@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from byhand.program.ir import CHECK, Node, Program, Value
+from byhand.program.ir import CHECK, CONSTANT, Node, Program, Value
 from byhand.program.primitives import BROADCAST, CAST, RESHAPE, SLICE, TRANSPOSE
 
 EITHER = ("bitwise_or", "logical_or", "logical_or.reduce")
@@ -34,6 +34,8 @@ class Bounds:
         part: Value | None = x
         while part is not None:
             part = self._same_values(part)
+            if part.origin == CONSTANT:
+                return bool(part.data.size and part.data.min() >= 0 and part.data.max() < count)
             at_least_0 |= self._least.get(part, -1) >= 0 or (part.dtype is not None and part.dtype.kind == "u")
             below |= self._below.get(part, count + 1) <= count
             maker = self._makers.get(part)

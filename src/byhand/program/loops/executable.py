@@ -14,13 +14,14 @@ from byhand.program.loops.blas import numpys_blas
 from byhand.program.loops.convolutions import KERNELS, is_rigid
 from byhand.program.loops.driver import Driver
 from byhand.program.loops.expressions import known
-from byhand.program.loops.parts import put_together
 from byhand.program.loops.placement import Placement
+from byhand.program.loops.recomputation import recomputed
 from byhand.program.loops.rewriting import rewritten
 from byhand.program.loops.settlement import Settlement
 from byhand.program.loops.sources import Source, sources
 from byhand.program.loops.storage import Storage, given_strides
 from byhand.program.loops.team import lanes
+from byhand.program.parts import put_together
 from byhand.program.primitives import PRODUCT
 from byhand.program.profile import medians
 from byhand.program.schedule import schedule
@@ -52,7 +53,7 @@ class Loops:
     """
 
     def __init__(self, program: Program, threads: int | None = None) -> None:
-        program, blas = put_together(rewritten(schedule(program))), numpys_blas()
+        program, blas = put_together(recomputed(rewritten(schedule(program)))), numpys_blas()
         self.program = program = program if blas is None else accumulated(program)
         fused = {node for node in program.nodes if known(node)}
         found = sources(program)

@@ -13,13 +13,16 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from byhand.program.ir import CHECK, DRAW, Node, Program, Value
+from byhand.program.ir import CHECK, DRAW, FORWARD, Node, Program, Value
 from byhand.program.loops.axes import Spaces
 from byhand.program.primitives import COPY, FOLD, NUMERIC, VIEW, WINDOWS
 
 SHORT, NARROW, LONGER = 15, 64, 4
 """Loops of at most SHORT rounds may be written out, if a node then has at most NARROW lines. The loop around them is
 what gets vectorised, and has at least LONGER times as many rounds."""
+
+LARGE = 1 << 17
+"""Bytes of a value of the backward pass that is not computed as early as in the forward pass."""
 
 VECTOR = 8
 """Numbers that a machine adds at a time."""
@@ -190,7 +193,10 @@ class Placement:
         state = self._writes.get(node.out)
         if state is not None:  # not before all others have read the state that this overwrites
             start = max([self._checked, *[item.place for item in self._readers.get(state, ())]])
+        later = node.section != FORWARD and node.out.nbytes >= LARGE
         for item in self._related(cone):
+            if later and item.nodes[0].section == FORWARD:
+                continue  # it would have to be kept from there on
             if start <= item.place < end and self._welcomes(item, node, cone):
                 return item
         return None
@@ -241,14 +247,9 @@ class Placement:
             return step == 1
         maker = self.maker(x)
         home = self.at.get(maker) if maker is not None else None
-        tags = self.spaces.reading(node, x)
-        return (
-            home is not None
-            and home is not item
-            and home.form == NESTED
-            and home.loop != item.loop
-            and home.loop in tags
-        )
+        if home is None or home is item or home.form != NESTED:
+            return False
+        return home.loop != item.loop and home.loop in self.spaces.reading(node, x)
 
     def _step(self, node: Node, x: Value, loop: int) -> int | None:
         """How far apart the numbers are that a node reads from something given, from one round to the next."""

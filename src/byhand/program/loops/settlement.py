@@ -16,10 +16,10 @@ from byhand.program.loops.accumulation import ACCUMULATE
 from byhand.program.loops.axes import Tags
 from byhand.program.loops.convolutions import WINDOWED, WINDOWED_WEIGHT, Plan, is_rigid
 from byhand.program.loops.outline import Outline, outline, rolled
-from byhand.program.loops.parts import apart, box_of
 from byhand.program.loops.placement import Item, Placement
-from byhand.program.loops.sharing import SMALL, Span, nest_span, totals
+from byhand.program.loops.sharing import SMALL, WORTH, Span, call_work, nest_span, nest_work, totals
 from byhand.program.loops.storage import Storage
+from byhand.program.parts import apart, box_of
 from byhand.program.primitives import ASSIGN, FOLD, MATMUL, PRODUCT, PUT, RESHAPE
 
 Reading = tuple[Node, Value]
@@ -37,9 +37,11 @@ class Settlement:
     """
 
     def __init__(self, placement: Placement, storage: Storage, threads: int = 1) -> None:
-        self.threads = threads
         self.placement, self.storage, self.spaces = placement, storage, placement.spaces
         self.outlines = {item: outline(item, placement) for item in placement.items if item.fused}
+        calls = [call_work(item.nodes[0]) for item in placement.items if not item.fused]
+        work = sum(calls, start=sum(map(nest_work, self.outlines.values())))
+        self.threads = threads if work >= WORTH else 1
         self.number = {item: i for i, item in enumerate(placement.items)}
         self.readers: dict[Value, list[Reading]] = {}
         for item in placement.items:
@@ -58,7 +60,7 @@ class Settlement:
             if order is not None:
                 made.flatten(order)
         self.spans: dict[Item, Span] = {}
-        if threads > 1:
+        if self.threads > 1:
             self._share()
         self._settle_lives()
 

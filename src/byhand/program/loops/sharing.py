@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from byhand.program.ir import Node
 from byhand.program.loops.outline import Outline
 from byhand.program.loops.products import COLUMNS, MATRICES, ROWS, Product
-from byhand.program.primitives import FOLD
+from byhand.program.primitives import CALL, FOLD, PRODUCT
 
 LEAST = 1 << 15
 """Values that a nest computes: 2 µs and more; a second thread begins 0.2 µs after the first."""
+
+WORTH = 1 << 17
+"""Values that all nests of a step compute, with products counted as `call_work` does: 20 µs and more. The step of 2-4-2
+takes 7.4 µs by one thread and 8.3 by two, that of 784-30-10 54 and 39."""
 
 LEAST_PRODUCT = 1 << 17
 """Multiplications of a product: about 2 µs."""
@@ -68,13 +72,26 @@ def move_span(rounds: int, work: int, threads: int) -> Span | None:
 
 def nest_span(made: Outline, threads: int) -> Span | None:
     """How a nest is shared; None if it is not."""
-    extents, spaces = made.placement.spaces.extents, made.placement.spaces
-    work = sum(math.prod(extents[tag] for tag in spaces.loops(node)) for node in made.item.nodes)
-    if threads < 2 or work < LEAST or made.item.loop is None:
+    extents = made.placement.spaces.extents
+    if threads < 2 or nest_work(made) < LEAST or made.item.loop is None:
         return None
     if made.flat is not None:
         return span(math.prod(extents[tag] for tag in made.flat), threads)
     return span(extents[made.item.loop], threads)
+
+
+def nest_work(made: Outline) -> int:
+    """How many values a nest computes."""
+    spaces = made.placement.spaces
+    return sum(math.prod(spaces.extents[tag] for tag in spaces.loops(node)) for node in made.item.nodes)
+
+
+def call_work(node: Node) -> float:
+    """About as many as take as long as a product, of which eight multiplications count as one, or as another call."""
+    arrays = [x.size for x in node.values if x.dtype is not None]
+    if node.op.kind == PRODUCT:
+        return math.sqrt(math.prod([*arrays[-2:], node.out.size])) / 8  # n · m · k
+    return 16.0 * sum(arrays) if node.op.kind == CALL else 0.0
 
 
 def totals(made: Outline) -> list[Node]:

@@ -64,8 +64,7 @@ class Team:
             self._taken.release()
             return alone
         limit_blas_threads(1)
-        while self._asleep:
-            self._asleep.pop().set()
+        self._wake()
         return self._address
 
     def end(self, memory: int) -> None:
@@ -81,9 +80,12 @@ class Team:
         self._memory[STOP] = 1
         for helper in self._helpers:
             while helper.is_alive():
-                while self._asleep:
-                    self._asleep.pop().set()
+                self._wake()
                 helper.join(0.01)
+
+    def _wake(self) -> None:
+        for _ in range(len(self._asleep)):  # not until there are none: where a debugger is at work, they sleep sooner
+            self._asleep.pop().set()
 
     def _help(self) -> None:
         ready = threading.Event()

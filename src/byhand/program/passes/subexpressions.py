@@ -30,8 +30,8 @@ def common_subexpressions(program: Program) -> Program:
             sweep.rename(constant, same)
 
     def rule(node: Node, sweep: Sweep) -> Any:
-        if node.op.kind == "effect":
-            return None
+        if node.op.kind == "effect" or (node.op is COPY and not isinstance(node.inputs[0], Value)):
+            return None  # to fill an array costs less than to copy one, which writing to its parts would do
         section = node.section if node.op is COPY and _of_windows(node, sweep) else ""
         first = found.setdefault((_key(node), section), node)
         return None if first is node else list(first.outputs)

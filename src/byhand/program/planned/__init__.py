@@ -25,8 +25,10 @@ import numpy as np
 from byhand.core.variable import Array
 from byhand.program.ir import Program
 from byhand.program.memory import plan
+from byhand.program.parts import put_together
 from byhand.program.planned import runtime
 from byhand.program.planned.calls import scratch
+from byhand.program.planned.lengthening import lengthened
 from byhand.program.planned.text import Text
 from byhand.program.primitives import PRODUCT
 from byhand.program.profile import instrumented, medians
@@ -62,7 +64,7 @@ class Planned:
     """
 
     def __init__(self, program: Program) -> None:
-        self.program = schedule(program)
+        self.program = put_together(schedule(lengthened(program)))
         self.plan = plan(self.program, scratch)
         self._text = Text(self.plan)
         self.source = self._text.source()

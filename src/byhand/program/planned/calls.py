@@ -14,6 +14,7 @@ from byhand.program.layout import Layouts, is_dense
 from byhand.program.memory import FRESH
 from byhand.program.planned import runtime
 from byhand.program.planned.indices import flat_places, index, put
+from byhand.program.planned.moves import copied
 from byhand.program.planned.names import LoopNames, Names
 from byhand.program.primitives import (
     ADD_AT,
@@ -180,10 +181,15 @@ def _type(x: Any) -> Any:
 
 def _copy(node: Node, names: Names, x: Any = None) -> list[str]:
     x, out = node.inputs[0] if x is None else x, names.of(node.out)
+    if node.attrs.get("bare"):  # every place will be written
+        return []
     if not isinstance(x, Value) or x.dtype is None:
         return [f"{out}[...] = {names.operand(x)}"]
     if names.of(x) == out:
         return []
+    runs = copied(node.out, x, names)
+    if runs is not None:
+        return [f"{names.function(np.copyto, 'copyto')}({', '.join(runs)})"]
     unsafe = ', "unsafe"' if node.op is CAST else ""
     return [f"{names.function(np.copyto, 'copyto')}({out}, {names.of(x)}{unsafe})"]
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from byhand.ops.index import SLOT, add_at
+from byhand.ops.accumulation import add_at
+from byhand.ops.index import SLOT
 from byhand.program.ir import CONSTANT, Node, Value
 from byhand.program.layout import Layouts, is_dense
 from byhand.program.planned import runtime
+from byhand.program.planned.moves import copied
 from byhand.program.planned.names import Names
 from byhand.program.primitives import ASSIGN
 
@@ -75,15 +77,19 @@ def put(node: Node, names: Names) -> list[str]:
     """x with y written, or added, at an index."""
     x, y, *arrays = node.inputs
     out = names.of(node.out)
-    copied = [] if names.of(x) == out else [f"{names.function(np.copyto, 'copyto')}({out}, {names.of(x)})"]
+    same = names.of(x) == out or node.attrs.get("bare")  # or every place will be written
+    there = [] if same else [f"{names.function(np.copyto, 'copyto')}({out}, {names.of(x)})"]
     where = names.index(node.attrs["index"], tuple(map(names.of, arrays)))
     if isinstance(y, Value) and y in names.plan.layouts and names.plan.layouts[y].root in names.plan.parts:
-        return copied  # it has been computed there
+        return there  # it has been computed there
     if node.op is ASSIGN:
-        return [*copied, f"{out}[{where}] = {names.operand(y)}"]
+        runs = copied(node.out, y, names, node.attrs["index"]) if isinstance(y, Value) and not arrays else None
+        if runs is not None:
+            return [*there, f"{names.function(np.copyto, 'copyto')}({', '.join(runs)})"]
+        return [*there, f"{out}[{where}] = {names.operand(y)}"]
     if node.attrs["index"] == (SLOT,) and isinstance(y, Value):
-        return [*copied, f"{names.object(add_at, 'add_at')}({out}, ({where},), {names.of(y)})"]
+        return [*there, f"{names.object(add_at, 'add_at')}({out}, ({where},), {names.of(y)})"]
     index = where if len(node.attrs["index"]) == 1 else f"({where})"
     if ":" in where or "..." in where:
         index = f"{names.function(np.s_, 's_')}[{where}]"
-    return [*copied, f"{names.function(np.add.at, 'add.at')}({out}, {index}, {names.operand(y)})"]
+    return [*there, f"{names.function(np.add.at, 'add.at')}({out}, {index}, {names.operand(y)})"]

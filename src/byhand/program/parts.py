@@ -1,7 +1,7 @@
 """Arrays that are put together of parts: as gradients of slices are, and what is concatenated.
 
 A sum of arrays that are zero but for one part each, no two of them in the same place, is one array into which the parts
-are written. And an array of which every place is written is not filled before.
+are written. And an array of which every place is written is not filled before. Called by `planned` and `loops`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from byhand.program.ir import CONSTANT, Node, Program, Value
-from byhand.program.loops.rewriting import without_dead_code
-from byhand.program.primitives import ASSIGN, elementwise
+from byhand.program.passes.dead_code import dead_code
+from byhand.program.primitives import ASSIGN, COPY, elementwise
 
 ADD = elementwise(np.add)
 
@@ -31,7 +31,7 @@ def put_together(program: Program) -> Program:
         changed = node
         if node.op is ASSIGN and len(node.inputs) == 2:
             box = box_of(node.out.shape, node.attrs["index"])
-            if box is not None and _is_zero(node.inputs[0]):
+            if box is not None and _is_zero(node.inputs[0], made):
                 parts[node.out] = [box]
         elif node.op == ADD and all(isinstance(x, Value) for x in node.inputs):
             changed = _joined(node, parts, made) or node
@@ -40,7 +40,9 @@ def put_together(program: Program) -> Program:
         if changed.outputs:
             made[changed.out] = changed
         nodes.append(changed)
-    return _unfilled(without_dead_code(program.replaced(nodes)))
+    fewer = dead_code(program.replaced(nodes))
+    given = program.arguments, program.numbers, program.states  # as they were, read or not
+    return _unfilled(dataclasses.replace(fewer, arguments=given[0], numbers=given[1], states=given[2]))
 
 
 def _joined(node: Node, parts: dict[Value, list[Box]], made: dict[Value, Node]) -> Node | None:
@@ -67,9 +69,12 @@ def _unfilled(program: Program) -> Program:
                 break
             boxes.append(box)
             x = chain.inputs[0]
-            if x.origin == CONSTANT and sum(map(_size, boxes)) == chain.out.size:
-                bare[chain] = dataclasses.replace(chain, attrs={**chain.attrs, "bare": True})
             before = producers.get(x)
+            if sum(map(_size, boxes)) == chain.out.size:
+                if x.origin == CONSTANT:
+                    bare[chain] = dataclasses.replace(chain, attrs={**chain.attrs, "bare": True})
+                elif before is not None and _is_filling(before) and uses[x] == [chain] and x not in kept:
+                    bare[before] = dataclasses.replace(before, attrs={"bare": True})
             if before is None or len(uses[x]) > 1 or x in kept:
                 break
             chain = before
@@ -112,5 +117,13 @@ def _size(box: Box) -> int:
     return math.prod(map(len, box))
 
 
-def _is_zero(x: Any) -> bool:
+def _is_filling(node: Node) -> bool:
+    """Whether it writes one number everywhere."""
+    return node.op is COPY and not isinstance(node.inputs[0], Value)
+
+
+def _is_zero(x: Any, made: dict[Value, Node]) -> bool:
+    maker = made.get(x) if isinstance(x, Value) else None
+    if maker is not None:
+        return _is_filling(maker) and not np.any(maker.inputs[0])
     return isinstance(x, Value) and x.origin == CONSTANT and not np.any(x.data)
