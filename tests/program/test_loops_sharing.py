@@ -143,6 +143,18 @@ def test_a_nan_in_any_part_is_the_maximum() -> None:
         Ran(p, p.done(p("maximum.reduce", p("sin", x), axis=(0,), keepdims=False))).agrees()
 
 
+@pytest.mark.parametrize("fold", ["logical_or.reduce", "logical_and.reduce"])
+def test_truths_of_all_parts(fold: str) -> None:
+    for place in (None, 0, 20, 36):
+        p, data = Lowered(), np.full((37, 3), fold == "logical_and.reduce")
+        if place is not None:
+            data[place] ^= True
+        x = p.argument(data, "x")
+        ran = Ran(p, p.done(p(fold, p("logical_not", p("logical_not", x)), axis=(0, 1), keepdims=False)))
+        ran.agrees()
+        assert "lead(team" in ran.loops.source
+
+
 def test_rows_between_loops_are_each_threads_own() -> None:
     p = Lowered()
     x = p.argument(normal(40, 30), "x")

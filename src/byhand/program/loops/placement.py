@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from byhand.program.ir import CHECK, DRAW, FORWARD, Node, Program, Value
 from byhand.program.loops.axes import Spaces
-from byhand.program.primitives import COPY, FOLD, NUMERIC, VIEW, WINDOWS
+from byhand.program.primitives import COPY, FOLD, MATMUL, NUMERIC, VIEW, WINDOWS
 
 SHORT, NARROW, LONGER = 15, 64, 4
 """Loops of at most SHORT rounds may be written out, if a node then has at most NARROW lines. The loop around them is
@@ -246,6 +246,9 @@ class Placement:
         if step is not None:
             return step == 1
         maker = self.maker(x)
+        if maker is not None and maker.op is MATMUL:  # which can lie either way, but whoever reads it next may not mind
+            tags = self.spaces.reading_root(node, x)
+            return tags is not None and tags[-1] == item.loop
         home = self.at.get(maker) if maker is not None else None
         if home is None or home is item or home.form != NESTED:
             return False

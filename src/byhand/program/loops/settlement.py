@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
 from byhand.program.ir import CHECK, CONSTANT, Node, Value
 from byhand.program.loops import moves
 from byhand.program.loops.accumulation import ACCUMULATE
@@ -239,7 +237,7 @@ class Settlement:
         """Whether parts can have totals of their own, to be added up when all are there."""
         root = node.out
         inside = any(reader in made.path for reader, _ in self.readers.get(root, ()))
-        return root in self.storage.pieces and root.size <= SMALL and root.dtype != np.bool_ and not inside
+        return root in self.storage.pieces and root.size <= SMALL and not inside
 
     def _settle_lives(self) -> None:
         """Let each piece of memory live until it is read the last time."""
