@@ -37,8 +37,11 @@ BLOCK = 1 << 16
 def in_blocks(function: Callable[..., Array], *xs: Array) -> Array:
     """A function value by value, computed in blocks if that can be done; symbols are taken whole.
 
-    function(*xs, out) writes what it returns to `out`, unless that is None. What overflows on its way does no harm.
+    function(*xs, out) is given arrays of one shape, and writes what it returns to `out`, unless that is None. What
+    overflows on its way does no harm.
     """
+    if len({x.shape for x in xs}) > 1:  # a program leaves out what only repeats values
+        xs = tuple(np.broadcast_to(x, np.broadcast_shapes(*[x.shape for x in xs])) for x in xs)
     first = xs[0]
     plain = all(type(x) is np.ndarray and x.strides == first.strides and x.shape == first.shape for x in xs)
     with np.errstate(over="ignore"):
