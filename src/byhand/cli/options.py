@@ -81,7 +81,9 @@ Patience = Annotated[
     int | None, typer.Option(min=1, help="Stop after this many epochs without improvement.", rich_help_panel=TRAINING)
 ]
 Seed = Annotated[int | None, typer.Option(help="Of weights, order and dropout.", rich_help_panel=TRAINING)]
-Threads = Annotated[int | None, typer.Option(min=1, help="Of matrix products; 1 by default.", rich_help_panel=TRAINING)]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Of products and loops; 1 by default.", rich_help_panel=TRAINING)
+]
 TrainDialect = Annotated[
     str | None,
     typer.Option(help="What a step is compiled to: loops, planned or longhand; or eager.", rich_help_panel=TRAINING),

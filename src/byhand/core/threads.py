@@ -1,4 +1,4 @@
-"""How many threads NumPy's matrix products may use. Called by users, and by `byhand train`, which by default takes one.
+"""How many threads NumPy's matrix products and compiled loops may use. Called by users, and by `byhand train`: one.
 
 Measured on 2 cores with the recipe for digits: one thread takes 2 s; two take 2 s on an idle machine, and 20 to 70 s
 beside another busy process, because OpenBLAS's threads wait for each other spinning. And the bits of a product depend
