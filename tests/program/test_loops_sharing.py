@@ -17,10 +17,10 @@ import byhand
 from byhand import nn
 from byhand.core.threads import get_num_threads, limit_blas_threads
 from byhand.nn import functional as F
-from byhand.program.loops import Loops, executable, settlement, sharing
+from byhand.program.loops import Loops, driver, executable, settlement, sharing
 from byhand.program.loops.machine_code import INTEGER, functions
 from byhand.program.loops.sharing import Span, span
-from byhand.program.loops.team import Team, memory
+from byhand.program.loops.team import Team, memory, team
 from program.loops import Ran, assert_close, normal
 from program.lowered import Lowered
 from program.random_lowered import Writer, codes
@@ -112,6 +112,20 @@ def test_who_comes_second_works_alone_and_numpy_gets_its_threads_back() -> None:
     limit_blas_threads(1)
     assert team.begin(1) == 1  # one thread is wanted
     limit_blas_threads(before)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_an_interrupt_gives_the_team_back(error: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+    p, before = Lowered(), get_num_threads()
+    loops = Loops(p.done(p("tanh", p.argument(normal(40, 30), "x"))), threads=THREADS)
+
+    def interrupted(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(driver, "functions", lambda _, kernels, __: dict.fromkeys(kernels, interrupted))
+    with pytest.raises(error):
+        loops.bind([])(normal(40, 30))
+    assert not team(THREADS)._taken.locked() and get_num_threads() == before
 
 
 # The laws.

@@ -61,7 +61,7 @@ def layouts(program: Program) -> dict[Value, Layout]:
             if node.op.kind == VIEW:
                 x = node.inputs[0]
                 arrays[out] = seen(arrays[x], node)
-                offset = found[x].offset + _address(arrays[out]) - _address(arrays[x])
+                offset = found[x].offset + address(arrays[out]) - address(arrays[x])
                 repeated = found[x].repeated or node.op in (BROADCAST, WINDOWS)
                 found[out] = Layout(found[x].root, out.shape, _strides(arrays[out]), offset, repeated)
             else:
@@ -122,5 +122,6 @@ def _strides(array: Array) -> tuple[int, ...]:
     return tuple(0 if n == 1 else stride for n, stride in zip(array.shape, array.strides, strict=True))
 
 
-def _address(array: Array) -> int:
+def address(array: Array) -> int:
+    """Where its first number is in memory."""
     return int(array.__array_interface__["data"][0])

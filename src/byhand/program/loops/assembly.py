@@ -17,7 +17,7 @@ from byhand.program.ir import ARGUMENT, CHECK, FORWARD, Node, Program, Value, la
 from byhand.program.loops import convolutions, mathematics, moves
 from byhand.program.loops.accumulation import ACCUMULATE
 from byhand.program.loops.blas import Blas
-from byhand.program.loops.convolutions import WINDOWED, WINDOWED_WEIGHT
+from byhand.program.loops.convolutions import WINDOWED_WEIGHT
 from byhand.program.loops.expressions import BOOLEAN, CODE, Fold
 from byhand.program.loops.machine_code import INTEGER, REAL
 from byhand.program.loops.manuscript import FIRST, LAST, Bound, Parameter, Pointer
@@ -115,14 +115,17 @@ class Assembly:
     @property
     def kernels(self) -> dict[str, list[str]]:
         """The kernels by name, with the kinds of their parameters."""
-        kinds = [INTEGER] * (1 + len(self.program.arguments)) + [REAL] * len(self.numbers)
         kernels = [step for step in self.steps if isinstance(step, Kernel)]
-        return {kernel.name: [INTEGER] * 2 * kernel.leads + kinds for kernel in kernels}
+        return {kernel.name: [INTEGER] * 2 * kernel.leads + self._kinds for kernel in kernels}
 
     @property
     def given(self) -> list[str]:
         """The names of what kernels are given: the table, identities of arrays, numbers."""
         return ["table", *[self.names[x] for x in (*self.program.arguments, *self.numbers)]]
+
+    @property
+    def _kinds(self) -> list[str]:
+        return [INTEGER] * (1 + len(self.program.arguments)) + [REAL] * len(self.numbers)
 
     @functools.cached_property
     def numbers(self) -> list[Value]:
@@ -132,7 +135,7 @@ class Assembly:
 
     def _item(self, item: Item) -> None:
         node = item.nodes[0]
-        windowed = node.op in (WINDOWED, WINDOWED_WEIGHT)
+        windowed = convolutions.known(node)
         multiplies = node.op.kind == PRODUCT and not windowed and self.blas is not None
         made = product(node, self.storage) if multiplies else None
         if not item.fused and node.op is not CHECK and made is None and not moves.known(node) and not windowed:
@@ -272,10 +275,9 @@ class Assembly:
         return "\n".join([*lines, *self._body(kernel), "    return 0"])
 
     def _part_text(self, part: Kernel) -> str:
-        kinds = [INTEGER] * (1 + len(self.program.arguments)) + [REAL] * len(self.numbers)
         body = list(self._body(part))
         needed = set(re.findall(r"\w+", "\n".join(body)))
-        places = [(k, *each) for k, each in enumerate(zip(self.given, kinds, strict=True)) if each[0] in needed]
+        places = [(k, *each) for k, each in enumerate(zip(self.given, self._kinds, strict=True)) if each[0] in needed]
         kept = [f"    {name} = kept_{kind}(given, {k})" for k, name, kind in places]
         return "\n".join(["@part", f"def {part.name}(given, part):", *kept, *body])
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from byhand.ops.convolution import phases
+from byhand.ops.windows import counts, last, second
 from byhand.program.ir import Node, Value
 from byhand.program.layout import dense
 from byhand.program.loops.moves import clearing, copying
@@ -81,9 +82,9 @@ def convolution_weight(y: Any, x: Any, *, kernel: Sizes, groups: int, **how: Any
     if groups > 1 or not _known(x, y):
         return NotImplemented
     count, channels, ndim = y.shape[1], x.shape[1], len(kernel)
-    rows = _images(y).reshape(-1, count)
+    rows = last(y).reshape(-1, count)
     if _is_product(kernel, **how):
-        out = _images(x).reshape(-1, channels).T @ rows
+        out = last(x).reshape(-1, channels).T @ rows
     else:
         out = _node(WINDOWED_WEIGHT, x, rows, (math.prod(kernel) * channels, count), {"kernel": kernel, **how})
     return out.reshape(*kernel, channels, count).transpose(ndim + 1, ndim, *range(ndim))
@@ -107,14 +108,14 @@ def _plus(x: Any, bias: Any) -> Any:
 
 def _convolved(x: Any, weight: Any, **how: Any) -> Any:
     """The convolution of x (N, C, *sizes): (N, O, *windows)."""
-    kernel, count, ndim = weight.shape[2:], weight.shape[0], x.ndim - 2
-    windows = _counts(x.shape[2:], kernel, **how)
+    kernel, count = weight.shape[2:], weight.shape[0]
+    windows = counts(x.shape[2:], kernel, **how)
     flat = weight.transpose(*range(2, weight.ndim), 1, 0).reshape(-1, count)
     if _is_product(kernel, **how):
-        out = _images(x).reshape(-1, x.shape[1]) @ flat
+        out = last(x).reshape(-1, x.shape[1]) @ flat
     else:
         out = _node(WINDOWED, x, flat, (len(x) * math.prod(windows), count), {"kernel": kernel, **how})
-    return out.reshape(len(x), *windows, count).transpose(0, ndim + 1, *range(1, ndim + 1))
+    return second(out.reshape(len(x), *windows, count))
 
 
 def _is_product(kernel: Sizes, *, stride: Sizes, padding: Any, dilation: Sizes) -> bool:
@@ -122,15 +123,10 @@ def _is_product(kernel: Sizes, *, stride: Sizes, padding: Any, dilation: Sizes) 
     return max(*kernel, *stride, 1) == 1 and not any(map(any, padding)) and min(*dilation, 1) == 1
 
 
-def _images(x: Any) -> Any:
-    """(N, C, *sizes) as (N, *sizes, C), a view."""
-    return x.transpose(0, *range(2, x.ndim), 1)
-
-
 def _node(op: Primitive, x: Any, y: Any, shape: Sizes, attrs: dict[str, Any]) -> Any:
     """A node for images x (N, C, *sizes), and its first output as a symbol."""
     journal = x.journal
-    images = _images(x)
+    images = last(x)
     steps = [step // y.itemsize for step in y.strides]
     if matrix(y.shape, tuple(0 if n == 1 else step for n, step in zip(y.shape, steps, strict=True))) is None:
         y = y.copy()
@@ -142,11 +138,6 @@ def _node(op: Primitive, x: Any, y: Any, shape: Sizes, attrs: dict[str, Any]) ->
     more = tuple(Value((size,), x.dtype) for size in (plan.border, plan.columns))
     journal.nodes[-1] = dataclasses.replace(node, outputs=(value, *more))
     return made(journal, value)
-
-
-def _counts(sizes: Sizes, kernel: Sizes, stride: Sizes, padding: Any, dilation: Sizes) -> Sizes:
-    each = zip(sizes, kernel, stride, padding, dilation, strict=True)
-    return tuple((n + sum(widths) - d * (k - 1) - 1) // s + 1 for n, k, s, widths, d in each)
 
 
 # The text.
@@ -174,7 +165,7 @@ class Plan:
         """The plan for a node."""
         x, how = node.inputs[0], node.attrs
         dtype: Any = x.dtype
-        windows = _counts(x.shape[1:-1], **how)
+        windows = counts(x.shape[1:-1], **how)
         kernel, channels = how["kernel"], x.shape[-1]
         each = math.prod(windows) * math.prod(kernel) * channels * dtype.itemsize
         fitting = [n for n in range(1, x.shape[0] + 1) if x.shape[0] % n == 0 and n * each <= PART]
@@ -242,9 +233,14 @@ class Plan:
         return span(self.parts, threads) if self.parts * self.columns * count >= LEAST_PRODUCT else None
 
 
+def known(node: Node) -> bool:
+    """Whether this is such a product."""
+    return node.op in (WINDOWED, WINDOWED_WEIGHT)
+
+
 def is_rigid(node: Node) -> bool:
     """Whether the results of a node have a layout of their own, not that of a loop over them."""
-    return node.op.kind == CALL or node.op in (WINDOWED, WINDOWED_WEIGHT)
+    return node.op.kind == CALL or known(node)
 
 
 def calls(node: Node, storage: Storage, names: Sequence[str], define: Callable[[str], str], shared: bool) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from byhand.core.variable import Array
 from byhand.program import interpreter
 from byhand.program.ir import ARGUMENT, Node, Program, Value, line
-from byhand.program.layout import seen
+from byhand.program.layout import address, seen
 from byhand.program.loops.assembly import Assembly, Kernel
 from byhand.program.loops.machine_code import INTEGER, functions
 from byhand.program.loops.repetition import program, repetition, running
@@ -84,7 +84,8 @@ class Driver:
         result = "failed = " if kernel.checks else ""
         if not kernel.leads:
             return [f"    {result}{kernel.name}({given})"]
-        return ["    team = begin(alone)", f"    {result}{kernel.name}(team, given, {given})", "    end(team)"]
+        call = f"        {result}{kernel.name}(team, given, {given})"
+        return ["    team = begin(alone)", "    try:", call, "    finally:", "        end(team)"]
 
     def _number(self, node: Node) -> str:
         parts = [f"({self.names[x]})" if isinstance(x, Value) else f"({x!r})" for x in node.inputs]
@@ -108,16 +109,14 @@ class Driver:
     def bind(self, states: Sequence[Array], spent: list[float] | None = None) -> Run:
         """The function; with `spent`, the seconds of each call of a kernel or of NumPy are added to it."""
         arrays = self._arrays(states)
-        table = np.array([_address(arrays[root]) for root in self.assembly.table], np.int64)
+        table = np.array([address(arrays[root]) for root in self.assembly.table], np.int64)
         names: dict[str, Any] = {**functions(self.assembly.source, self.assembly.kernels, self.assembly.blas)}
         names |= {"table": table.ctypes.data, "complaint": functools.partial(self._complaint, arrays)}
         keep: list[Array] = []
         if any(isinstance(step, Kernel) and step.leads for step in self.assembly.steps):
-            crew, keep = (
-                team(self.assembly.settlement.threads),
-                [memory(), np.zeros(len(self.assembly.given), np.int64)],
-            )
-            names |= {"begin": crew.begin, "end": crew.end, "alone": _address(keep[0]), "given": _address(keep[1])}
+            crew = team(self.assembly.settlement.threads)
+            keep = [memory(), np.zeros(len(self.assembly.given), np.int64)]
+            names |= {"begin": crew.begin, "end": crew.end, "alone": address(keep[0]), "given": address(keep[1])}
         names |= {name: self._call(node, arrays) for name, node in self.calls.items()}
         for i, (state, new) in enumerate(self.copies):
             names[f"copy_{i + 1}"] = _copying(arrays[state], self._view(new, arrays))
@@ -125,8 +124,8 @@ class Driver:
         lines = self.text.splitlines()
         if spent is not None:
             names |= {"clock": time.perf_counter, "spent": spent}
-            watched = ("    kernel_", "    failed = kernel_", "    call_")
-            lines = instrumented(lines, [text.startswith(watched) for text in lines])
+            watched = ("kernel_", "failed = kernel_", "call_")
+            lines = instrumented(lines, [text.lstrip().startswith(watched) for text in lines])
         run = _function(lines, names)
         run.memory = table, arrays, keep  # type: ignore[attr-defined]  # kernels know addresses only: this keeps them valid
         return run
@@ -147,12 +146,14 @@ class Driver:
         )
         over = functions(source, {"over": [INTEGER] * 3}, self.assembly.blas)["over"]
         crew, alone, given = team(len(parts)), memory(), np.zeros(1, np.int64)
-        places = _address(given), _address(rows)
+        places = address(given), address(rows)
 
         def run() -> None:
-            leading = crew.begin(_address(alone))
-            over(leading, *places)
-            crew.end(leading)
+            leading = crew.begin(address(alone))
+            try:
+                over(leading, *places)
+            finally:  # an interrupt, which Python raises when machine code has returned, must not keep the team
+                crew.end(leading)
 
         run.memory = bound, rows, given  # type: ignore[attr-defined]
         return run
@@ -160,13 +161,13 @@ class Driver:
     def _addresses(self, states: Sequence[Sequence[Array]]) -> tuple[Array, object]:
         """The table of each run of `bind_over`, and what keeps its addresses valid."""
         arrays = self._arrays([each[0] for each in states])
-        table = np.array([_address(arrays[root]) for root in self.assembly.table], np.int64)
+        table = np.array([address(arrays[root]) for root in self.assembly.table], np.int64)
         addresses = np.tile(table, (len(states[0]), 1))
         places = dict(zip(self.program.states, states, strict=True))
         for column, root in enumerate(self.assembly.table):
             memory = self.storage.memory(root) if root in self.storage.homes else root
             if memory in places:
-                addresses[:, column] = [_address(array) for array in places[memory]]
+                addresses[:, column] = [address(array) for array in places[memory]]
         return addresses, arrays
 
     def _arrays(self, states: Sequence[Array]) -> dict[Value, Array]:
@@ -263,12 +264,8 @@ def _copying(target: Array, source: Array) -> Callable[[], None]:
     return lambda: np.copyto(target, source)
 
 
-def _address(array: Array) -> int:
-    return int(array.__array_interface__["data"][0])
-
-
 def _aligned(count: int) -> Array:
     """So many bytes that begin a cache line: elementwise work is up to twice as fast there."""
     whole = np.empty(count + ALIGNMENT, np.uint8)
-    start = -_address(whole) % ALIGNMENT
+    start = -address(whole) % ALIGNMENT
     return whole[start : start + count]

@@ -67,8 +67,7 @@ def _copy(x: Any, target: Spot, shape: tuple[int, ...], storage: Storage, out: V
     if value is None:
         source = storage.spot(x)
         steps = (0,) * (len(shape) - len(x.shape)) + source.strides[max(len(x.shape) - len(shape), 0) :]
-    long = [axis for axis in zip(shape, target.strides, steps, strict=True) if axis[0] != 1]
-    axes = _merged(sorted(long, key=lambda axis: -axis[1]))  # as the target lies: 0.1 ms in place of 0.8 for 3 MB
+    axes = _walked(shape, target.strides, steps)
     shared = move_span(axes[0][0] if axes else 1, math.prod(shape), threads)
     lines, names = _loops(axes, 1)
     if shared is not None:
@@ -88,9 +87,7 @@ def _copy(x: Any, target: Spot, shape: tuple[int, ...], storage: Storage, out: V
 
 def copying(shape: Sequence[int], to: Sequence[int], of: Sequence[int], dtype: Any) -> str:
     """The nest, but for its name, that copies values of a shape from places with such steps to others."""
-    axes = _merged(
-        sorted([axis for axis in zip(shape, to, of, strict=True) if axis[0] != 1], key=lambda axis: -axis[1])
-    )
+    axes = _walked(shape, to, of)
     lines, names = _loops(axes, 1)
     places = [_place(names, [axis[which] for axis in axes]) for which in (1, 2)]
     line = f"{'    ' * (len(axes) + 1)}target[{places[0]}] = source[{places[1]}]"
@@ -119,6 +116,12 @@ def _scatter(y: Value, rows: Value, target: Spot, storage: Storage) -> Move:
     line = f"{indent}target[row + {to}] = target[row + {to}] + y[{of}]"
     head = f"(target, y, rows):  # {_types([y, rows])}"
     return Move("\n".join([head, *first, row, *second, line]), (target, of_y, of_rows))
+
+
+def _walked(shape: Sequence[int], to: Sequence[int], of: Sequence[int]) -> list[Dimension]:
+    """The axes as the target lies: 0.1 ms in place of 0.8 for 3 MB."""
+    long = [axis for axis in zip(shape, to, of, strict=True) if axis[0] != 1]
+    return _merged(sorted(long, key=lambda axis: -axis[1]))
 
 
 def _merged(axes: Sequence[Dimension]) -> list[Dimension]:

@@ -28,7 +28,6 @@ class Repetition:
     reads   for each parameter, the array of each time
     writes  for each result, the array of each time
     begin, end  what NumPy does before and after
-    whole   the parameters that belong to no sequence: weights
     """
 
     step: Callable[..., tuple[Any, ...]]
@@ -36,7 +35,6 @@ class Repetition:
     writes: Sequence[Sequence[Array]]
     begin: Callable[[], None]
     end: Callable[[], None]
-    whole: tuple[int, ...] = ()
 
     def parts(self, threads: int) -> list[Repetition]:
         """The same for some of the sequences each, which know nothing of each other: as many parts, or a few less."""
@@ -47,11 +45,15 @@ class Repetition:
 
     def _reads(self, part: slice) -> list[Sequence[Array]]:
         cut = _rows(self.reads, part)
-        return [each if i in self.whole else cut[i] for i, each in enumerate(self.reads)]
+        return [each if isinstance(each, Always) else rows for each, rows in zip(self.reads, cut, strict=True)]
 
 
 def _rows(arrays: Sequence[Sequence[Array]], part: slice) -> list[list[Array]]:
     return [[array[part] for array in each] for each in arrays]
+
+
+class Always(list[Array]):
+    """The same array at all times, which belongs to no sequence: a weight."""
 
 
 @dataclass
@@ -72,9 +74,9 @@ class Steps:
         found = [x[start : start + self.n] for start in range(0, self.length, self.n)]
         return found[::-1] if self.reverse else found
 
-    def always(self, x: Array) -> list[Array]:
+    def always(self, x: Array) -> Always:
         """The same array in every step."""
-        return [x] * self.count
+        return Always([x] * self.count)
 
     def turns(self, like: Array) -> list[Array]:
         """Two arrays in turn: what a step writes, the next reads."""
@@ -118,7 +120,7 @@ def lstm(steps: Steps, inputs: Sequence[Array], outs: Sequence[Array]) -> Repeti
         out[steps.length : steps.length + steps.n] = hs[-1]
 
     reads = [steps.parts(x), hs[:-1], cs[:-1], steps.always(back)]
-    return Repetition(lstm_step, reads, [hs[1:], cs[1:], steps.parts(gates), steps.parts(squashed)], begin, end, (3,))
+    return Repetition(lstm_step, reads, [hs[1:], cs[1:], steps.parts(gates), steps.parts(squashed)], begin, end)
 
 
 def lstm_step_back(y: Any, gates: Any, c: Any, squashed: Any, dh: Any, dc: Any, weight: Any) -> tuple[Any, ...]:
@@ -150,7 +152,7 @@ def lstm_slopes(steps: Steps, inputs: Sequence[Array], outs: Sequence[Array]) ->
 
     given = [steps.parts(a) for a in (y, gates, cells, squashed)]
     reads = [*given, dh[:-1], dc[:-1], steps.always(weight)]
-    return Repetition(lstm_step_back, reads, [steps.parts(out), dh[1:], dc[1:]], begin, end, (6,))
+    return Repetition(lstm_step_back, reads, [steps.parts(out), dh[1:], dc[1:]], begin, end)
 
 
 # The gated recurrent unit.
@@ -185,7 +187,7 @@ def gru(steps: Steps, inputs: Sequence[Any], outs: Sequence[Array]) -> Repetitio
             state[...] = before
 
     reads = [steps.parts(x), hs[:-1], steps.always(back), steps.always(added)]
-    return Repetition(gru_step, reads, [hs[1:], steps.parts(gates), steps.parts(inner)], begin, end, (2, 3))
+    return Repetition(gru_step, reads, [hs[1:], steps.parts(gates), steps.parts(inner)], begin, end)
 
 
 def gru_step_back(y: Any, gates: Any, inner: Any, h: Any, dh: Any, turned: Any) -> tuple[Any, ...]:
@@ -216,7 +218,7 @@ def gru_slopes(steps: Steps, inputs: Sequence[Any], outs: Sequence[Array]) -> Re
         out[steps.length :, :size], out[steps.length :, size:] = dh[-1], 0
 
     reads = [*[steps.parts(a) for a in (y, gates, inner, states)], dh[:-1], steps.always(turned)]
-    return Repetition(gru_step_back, reads, [steps.parts(out), dh[1:]], begin, end, (5,))
+    return Repetition(gru_step_back, reads, [steps.parts(out), dh[1:]], begin, end)
 
 
 REPETITIONS = {"lstm": lstm, "lstm_slopes": lstm_slopes, "gru": gru, "gru_slopes": gru_slopes}

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from byhand.program.ir import CHECK, CONSTANT, Node, Value
-from byhand.program.loops import moves
+from byhand.program.loops import convolutions, moves
 from byhand.program.loops.accumulation import ACCUMULATE
 from byhand.program.loops.axes import Tags
-from byhand.program.loops.convolutions import WINDOWED, WINDOWED_WEIGHT, Plan, is_rigid
+from byhand.program.loops.convolutions import WINDOWED_WEIGHT, Plan, is_rigid
 from byhand.program.loops.outline import Outline, outline, rolled
 from byhand.program.loops.placement import Item, Placement
 from byhand.program.loops.sharing import SMALL, WORTH, Span, call_work, nest_span, nest_work, totals
@@ -210,7 +210,7 @@ class Settlement:
     def _share(self) -> None:
         """Decide which nests threads share, and give each part its own of what all would write to."""
         for item in self.placement.items:
-            if item.nodes[0].op in (WINDOWED, WINDOWED_WEIGHT):
+            if convolutions.known(item.nodes[0]):
                 self._share_windows(item)
         for item, made in self.outlines.items():
             own = totals(made)

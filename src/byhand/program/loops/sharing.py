@@ -103,10 +103,8 @@ def totals(made: Outline) -> list[Node]:
 def product_span(made: Product, threads: int) -> tuple[str, Span] | None:
     """How a product is shared: by its rows or columns, or by the outer axis of its batch."""
     n, m, k = made.sizes
-    if threads < 2 or n * m * k * math.prod(size for size, _ in made.batch) < LEAST_PRODUCT:
+    if n * m * k * math.prod(size for size, _ in made.batch) < LEAST_PRODUCT:
         return None
-    if made.batch and made.batch[0][0] >= threads:
-        found = span(made.batch[0][0], threads)
-        return None if found is None else (MATRICES, found)
-    found = span(max(n, m), threads)
-    return None if found is None or made.batch else (ROWS if n >= m else COLUMNS, found)
+    way, rounds = (MATRICES, made.batch[0][0]) if made.batch else (ROWS, n) if n >= m else (COLUMNS, m)
+    found = None if made.batch and rounds < threads else span(rounds, threads)
+    return None if found is None else (way, found)

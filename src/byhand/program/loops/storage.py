@@ -15,7 +15,7 @@ import numpy as np
 
 from byhand.core.variable import Array
 from byhand.program.ir import ARGUMENT, CONSTANT, STATE, Value
-from byhand.program.layout import dense, seen
+from byhand.program.layout import address, dense, seen
 from byhand.program.loops.sources import Source
 from byhand.program.packing import pack
 
@@ -110,7 +110,7 @@ class Storage:
             return False
         self.strides[root] = tuple(0 if n == 1 else step for n, step in zip(inside.shape, inside.strides, strict=True))
         self.homes[root] = whole
-        self.offsets[root] = self.offsets.get(whole, 0) + _address(inside) - _address(array)
+        self.offsets[root] = self.offsets.get(whole, 0) + address(inside) - address(array)
         return True
 
     def extend(self, root: Value, last: int) -> None:
@@ -129,11 +129,11 @@ class Storage:
                 found = Spot(root, self.offsets.get(root, 0), self.strides[root])
             else:
                 array = _likeness(root.shape, self.strides[root])
-                start = _address(array)
+                start = address(array)
                 for node in source.views:
                     array = seen(array, node)
                 steps = tuple(0 if n == 1 else step for n, step in zip(array.shape, array.strides, strict=True))
-                found = Spot(root, self.offsets.get(root, 0) + _address(array) - start, steps)
+                found = Spot(root, self.offsets.get(root, 0) + address(array) - start, steps)
             self._spots[x] = found
         return found
 
@@ -147,7 +147,7 @@ class Storage:
         """Where a basic index of a root is, and its shape."""
         array = _likeness(root.shape, self.strides[root])
         view: Array = array[index if Ellipsis in index else (*index, Ellipsis)]
-        return Spot(root, _address(view) - _address(array), tuple(view.strides)), view.shape
+        return Spot(root, address(view) - address(array), tuple(view.strides)), view.shape
 
     def is_part(self, x: Value, part: Spot) -> bool:
         """Whether x has been computed in this part of another root."""
@@ -181,7 +181,3 @@ def _likeness(shape: tuple[int, ...], strides: Strides) -> Array:
     """An array of single bytes with these strides, over memory that nobody touches."""
     reach = sum((n - 1) * step for n, step in zip(shape, strides, strict=True) if n)
     return np.ndarray(shape, np.uint8, np.empty(max(reach, 0) + 1, np.uint8), strides=strides)
-
-
-def _address(array: Array) -> int:
-    return int(array.__array_interface__["data"][0])

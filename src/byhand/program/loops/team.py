@@ -17,6 +17,7 @@ import numpy as np
 
 from byhand.core.threads import get_num_threads, limit_blas_threads
 from byhand.core.variable import Array
+from byhand.program.layout import address
 from byhand.program.loops.machine_code import INTEGER, functions
 from byhand.program.loops.teamwork import SIZE, STOP
 
@@ -37,7 +38,7 @@ def lanes() -> int:
 def memory() -> Array:
     """The memory of a team, which begins a cache line."""
     whole = np.zeros(SIZE + 8, np.int64)
-    start = -(_address(whole) // 8) % 8
+    start = -(address(whole) // 8) % 8
     return whole[start : start + SIZE]
 
 
@@ -46,7 +47,7 @@ class Team:
 
     def __init__(self, helpers: int) -> None:
         self._memory, self._process = memory(), os.getpid()
-        self._address = _address(self._memory)
+        self._address = address(self._memory)
         self._follow: Callable[..., int] = functions(SOURCE, {"main": [INTEGER] * 2}, None)["main"]
         self._asleep: list[threading.Event] = []
         self._taken, self._threads_before = threading.Lock(), 1
@@ -99,7 +100,3 @@ class Team:
 def team(threads: int) -> Team:
     """The team of so many threads. In a forked process it has lost its helpers, and all is done by the leader."""
     return Team(threads - 1)
-
-
-def _address(array: Array) -> int:
-    return int(array.__array_interface__["data"][0])
